@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from builders import NOON, a_post, an_entry
+from sqlalchemy import create_engine, inspect, text
+
+from aggregator.errors import LockHeld, StoreError
+from aggregator.models import Category, Validators
+from aggregator.store.feeds import FeedState
+from aggregator.store.files import SeenFile
+from aggregator.store.lock import run_lock
+from aggregator.store.migrating import migrate
+from aggregator.store.schema import SCHEMA_VERSION, metadata
+from aggregator.store.store import Store
+
+
+def test_the_migrations_end_in_the_tables_that_the_code_uses(store_url):
+    engine = create_engine(store_url)
+    migrate(engine)
+    with engine.connect() as connection:
+        # SQLite reflects the default '' as another text than it was given
+        options = {"compare_type": True, "compare_server_default": engine.dialect.name == "postgresql"}
+        context = MigrationContext.configure(connection, opts=options)
+        differences = compare_metadata(context, metadata)
+        indexes = {index["name"] for table in metadata.tables for index in inspect(connection).get_indexes(table)}
+        assert context.get_current_revision() == SCHEMA_VERSION
+    engine.dispose()
+    assert differences == []
+    assert indexes >= {"posts_by_key", "posts_by_link", "posts_held", "memberships_by_post"}
+
+
+def test_opening_twice_changes_nothing(store):
+    with store.write() as tx:
+        tx.posts.put([an_entry(a_post("a"))], {}, NOON)
+    store.open()
+    with store.read() as tx:
+        assert len(tx.feeds.select([Category.parse("a")], None)) == 1
+
+
+def test_r4_a_store_of_a_newer_version_is_refused(store, store_url):
+    engine = create_engine(store_url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    engine.dispose()
+    with pytest.raises(StoreError, match="newer version"):
+        store.open()
+
+
+def test_r4_a_corrupt_store_says_how_to_recover(tmp_path):
+    file = tmp_path / "store.db"
+    file.write_bytes(b"this is no database" * 1000)
+    with pytest.raises(StoreError, match="corrupt"):
+        Store(f"sqlite:///{file}").open()
+
+
+def test_r4_a_locked_store_is_waited_for_and_then_said(tmp_path):
+    file = tmp_path / "store.db"
+    store = Store(f"sqlite:///{file}", busy_timeout_s=0.1)
+    store.open()
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreError, match="locked by another program"), store.write():
+        pass
+    other.close()
+
+
+def test_r4_a_store_that_cannot_be_made_says_so(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(StoreError, match="cannot be made"):
+        Store(f"sqlite:///{tmp_path}/file/store.db").open()
+
+
+def test_a_password_is_not_shown():
+    store = Store("postgresql+psycopg://me:hunter2@127.0.0.1:1/none?connect_timeout=2")
+    with pytest.raises(StoreError) as raised:
+        store.open()
+    assert "hunter2" not in str(raised.value)
+
+
+def test_a_source_remembers_how_it_went(store):
+    with store.write() as tx:
+        assert tx.sources.get("blog").checked_at is None
+        tx.sources.succeeded(
+            "blog", now=NOON, result="2 new", changed=True, validators=Validators('"x"', "yesterday"), title="Blog"
+        )
+        tx.sources.failed("blog", now=NOON, error="timed out")
+        tx.sources.failed("blog", now=NOON, error="timed out again")
+    with store.read() as tx:
+        state = tx.sources.get("blog")
+    assert state.validators == Validators('"x"', "yesterday")
+    assert (state.title, state.failures, state.error, state.ok_at) == ("Blog", 2, "timed out again", NOON)
+
+
+def test_files_are_remembered_and_forgotten(store):
+    one, two = (SeenFile(path, 1, 2, 3, "hash", None) for path in ("a.md", "子/b.md"))
+    with store.write() as tx:
+        tx.files.put("blog", [one, two])
+        tx.files.put("blog", [SeenFile("a.md", 5, 2, 3, "hash", 7)])
+        tx.files.forget("blog", ["子/b.md"])
+    with store.read() as tx:
+        assert tx.files.of("blog") == {"a.md": SeenFile("a.md", 5, 2, 3, "hash", 7)}
+        assert tx.files.of("other") == {}
+
+
+def test_what_was_rendered_is_remembered_and_directories_are_given_once(store):
+    with store.write() as tx:
+        tx.posts.put([an_entry(a_post("a"))], {}, NOON)
+        tx.feeds.give_directories({"a": "category/a"})
+        tx.feeds.give_directories({"a": "category/other"})
+        tx.feeds.rendered([FeedState("all", "r", 1, 1, 5), FeedState("x", "r", 1, 0, None)])
+        tx.feeds.rendered([FeedState("all", "r2", 2, 2, 6)])
+        tx.feeds.forget(["x"])
+    with store.read() as tx:
+        assert tx.feeds.categories()["a"].directory == "category/a"
+        assert tx.feeds.states() == {"all": FeedState("all", "r2", 2, 2, 6)}
+
+
+def test_r3_the_second_run_is_told_who_holds_the_lock(store_url):
+    with run_lock(store_url, "first run"), pytest.raises(LockHeld) as raised, run_lock(store_url, "second run"):
+        pass
+    assert raised.value.holder.startswith("first run, process ")
+    with run_lock(store_url, "third run"):
+        pass
+
+
+def test_r3_a_dead_holders_lock_is_taken_over(tmp_path):
+    url = f"sqlite:///{tmp_path / 'store.db'}"
+    code = (
+        "import os, sys; from aggregator.store.lock import run_lock\n"
+        f"with run_lock({url!r}, 'doomed'): print('held', flush=True); os.kill(os.getpid(), 9)"
+    )
+    dead = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (dead.returncode, dead.stdout) == (-9, "held\n")
+    assert Path(f"{tmp_path}/store.db.lock").exists()
+    with run_lock(url, "heir"):
+        pass
