@@ -1,0 +1,1 @@
+"""Posts become documents, and documents reach the disk."""
