@@ -18,7 +18,22 @@ Format = Literal["rss", "atom", "json"]
 ALL_FORMATS: tuple[Format, ...] = ("rss", "atom", "json")
 
 RESERVED_SLUGS = frozenset(
-    ["category", "feeds", "healthz", "img", "index", "media", "metrics", "posts", "private", "readyz", "search", "static", "status", "websub"]
+    [
+        "category",
+        "feeds",
+        "healthz",
+        "img",
+        "index",
+        "media",
+        "metrics",
+        "posts",
+        "private",
+        "readyz",
+        "search",
+        "static",
+        "status",
+        "websub",
+    ]
 )
 _INTERVAL = re.compile(r"(\d+)\s*([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -177,7 +192,7 @@ class SourceBase(Model):
         "By default web feeds every 30 minutes, and files on this machine at every run.",
     )
     timezone: Zone | None = Field(None, description="Time zone of dates without one; by default the site's.")
-    language: Language | None = Field(None, description="Language of posts that do not say; by default the site's.")
+    language: Language | None = Field(None, description="Language of posts that do not say; by default the site's for files, and none for web feeds.")
     future: Literal["hold", "publish"] = Field(
         "hold", description="Posts dated in the future are held until they are due, or published at once."
     )

@@ -1,0 +1,104 @@
+"""The reference of the configuration, `docs/config.md`, made from the models: `python -m aggregator.config.reference`."""
+
+from __future__ import annotations
+
+import sys
+import types
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from aggregator.config.models import Config, FeedSource, FrontMatterSource, SourceBase
+
+_HEAD = """# Configuration
+
+Every key, its type, its default and its meaning. This page is made from the code
+(`python -m aggregator.config.reference > docs/config.md`); `aggregator schema` prints the same as JSON Schema, and
+`config/aggregator.yaml` is a commented example.
+
+Paths are relative to the file they stand in. Unknown keys are errors. `${NAME}` stands for an environment variable
+and `$$` for a dollar sign. In `sources`, `- include: sources.d/*.yaml` takes in the sources of more files: each holds
+one source, a list of them, or a list below `sources:`.
+"""
+
+
+def reference() -> str:
+    """The whole page."""
+    parts = [_HEAD]
+    parts += _section("Top level", Config, "")
+    for name, field in Config.model_fields.items():
+        if name == "sources":
+            parts += _section("`sources[]`: keys of every source", SourceBase, "sources[].")
+            for source in (FrontMatterSource, FeedSource):
+                own = {key for key in source.model_fields if key not in SourceBase.model_fields}
+                (kind,) = get_args(source.model_fields["type"].annotation)
+                parts += _section(f"`sources[]` with `type: {kind}`", source, "sources[].", own)
+            continue
+        for model in _models_in(field.annotation):
+            suffix = "[]" if get_origin(field.annotation) is tuple else ""
+            parts += _section(f"`{name}{suffix}`", model, f"{name}{suffix}.")
+            for inner_name, inner in model.model_fields.items():
+                for inner_model in _models_in(inner.annotation):
+                    parts += _section(f"`{name}.{inner_name}[]`", inner_model, f"{name}.{inner_name}[].")
+    return "\n".join(parts)
+
+
+def _section(title: str, model: type[BaseModel], prefix: str, only: set[str] | None = None) -> Iterator[str]:
+    yield f"## {title}\n"
+    yield f"{(model.__doc__ or '').strip()}\n"
+    yield "| key | type | default | meaning |\n| --- | --- | --- | --- |"
+    for name, field in model.model_fields.items():
+        if only is None or name in only:
+            meaning = (field.description or "").replace("|", "\\|").replace("\n", " ")
+            yield f"| `{prefix}{name}` | {_type(field.annotation)} | {_default(field)} | {meaning} |"
+    yield ""
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    default = field.get_default(call_default_factory=True, validated_data={})
+    if default is None:
+        return "`null`"
+    if isinstance(default, BaseModel):
+        return "see below"
+    if isinstance(default, bool):
+        return f"`{str(default).lower()}`"
+    if isinstance(default, tuple):
+        return "`[" + ", ".join(map(str, default)) + "]`"
+    return f"`{default}`" if str(default) else "empty"
+
+
+def _type(annotation: Any) -> str:
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _type(inner[0])
+    if origin is Literal:
+        return " \\| ".join(f"`{value}`" for value in inner)
+    if origin is tuple:
+        return f"list of {_type(inner[0])}"
+    if origin in {types.UnionType, Union}:
+        return " or ".join(_type(part) for part in inner)
+    names = {
+        str: "text",
+        int: "number",
+        float: "number",
+        bool: "`true` \\| `false`",
+        Path: "path",
+        type(None): "`null`",
+    }
+    return names.get(annotation, "mapping")
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _models_in(inner)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(reference())
