@@ -5,7 +5,9 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import re
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +18,7 @@ from sqlalchemy.pool import NullPool
 
 from aggregator.errors import LockHeld, StoreError
 
+_LINGER_S = 2  # how long the workers of a killed run may take to notice
 _LOCK_ID = int.from_bytes(hashlib.blake2b(b"aggregator run lock", digest_size=8).digest(), "big", signed=True)
 
 
@@ -48,10 +51,7 @@ def _file_lock(file: Path, purpose: str) -> Iterator[None]:
         raise StoreError(f"the lock file {file} cannot be opened: {error.strerror}") from error
     try:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.pread(descriptor, 1000, 0).decode("utf-8", "replace").strip()
-            raise LockHeld(holder or "unknown") from None
+            _lock(descriptor)
         except OSError as error:
             raise StoreError(
                 f"{file} cannot be locked ({error.strerror}): the store must lie on a local disk"
@@ -63,6 +63,34 @@ def _file_lock(file: Path, purpose: str) -> Iterator[None]:
         os.close(
             descriptor
         )  # lets go of the lock, as dying does; the file stays, for a deleted one could be locked twice
+
+
+def _lock(descriptor: int) -> None:
+    """Takes the lock, or raises LockHeld; waits a little where the holder is dead, and only its workers linger."""
+    for remaining in range(_LINGER_S * 20, -1, -1):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(descriptor, 1000, 0).decode("utf-8", "replace").strip()
+            if not remaining or _is_alive(holder):
+                raise LockHeld(holder or "unknown") from None
+            time.sleep(0.05)
+        else:
+            return
+
+
+def _is_alive(holder: str) -> bool:
+    """Whether the process that a lock file names is there; one on another machine, or without a name, may be."""
+    match = re.search(r"process (\d+) on (.+)", holder)
+    if match is None or match[2] != socket.gethostname():
+        return True
+    try:
+        os.kill(int(match[1]), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 @contextmanager

@@ -10,7 +10,6 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, select
 from sqlalchemy.exc import DatabaseError, OperationalError, ProgrammingError
-from sqlalchemy.pool import NullPool
 
 from aggregator.errors import StoreError
 from aggregator.store.feeds import Feeds
@@ -46,7 +45,7 @@ class Store:
         return self._url.get_backend_name() == "sqlite"
 
     def _sqlite(self, busy_timeout_s: float) -> Engine:
-        engine = create_engine(self._url, poolclass=NullPool, connect_args={"timeout": busy_timeout_s})
+        engine = create_engine(self._url, max_overflow=-1, connect_args={"timeout": busy_timeout_s})
 
         @event.listens_for(engine, "connect")
         def _(connection: sqlite3.Connection, _record: Any) -> None:
@@ -55,6 +54,7 @@ class Store:
             connection.execute("PRAGMA synchronous = NORMAL")  # WAL: a crash loses no commit, a power cut the newest
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA cache_size = -16384")  # KiB
+            connection.execute("PRAGMA wal_autocheckpoint = 4000")  # pages: 16 MB, a quarter of the waits of the default
 
         @event.listens_for(engine, "begin")
         def _(connection: Connection) -> None:
@@ -111,7 +111,10 @@ class Store:
             yield Transaction(connection)
 
     def close(self) -> None:
-        """Lets go of the connections."""
+        """Lets go of the connections; the store can still be used, and opens new ones.
+
+        To be called before a fork: SQLite's connections must not be carried into another process.
+        """
         self._engine.dispose()
 
     @contextmanager

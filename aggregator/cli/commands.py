@@ -1,0 +1,296 @@
+"""The `aggregator` command: one thin function per verb.
+
+Results go to stdout, what had to be said on the way goes to stderr. Exit codes: 0 all well; 1 finished, but some source
+or feed failed; 2 wrong usage or configuration, and nothing was touched; 3 another run holds the lock.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from aggregator import __version__
+from aggregator.errors import AggregatorError, ConfigError, LockHeld
+
+if TYPE_CHECKING:
+    from aggregator.config.models import Config, Source
+    from aggregator.store.store import Store
+
+DEFAULT_CONFIG = "config/aggregator.yaml"
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Gathers posts from web feeds and front-matter files, recovers their images, and publishes feeds by category.",
+)
+
+ConfigOption = Annotated[
+    Path, typer.Option("--config", "-c", envvar="AGGREGATOR_CONFIG", help="The configuration file.", show_default=True)
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON, for scripts.")]
+LogOption = Annotated[
+    Literal["text", "json"], typer.Option("--log-format", help="How warnings and errors are written to stderr.")
+]
+
+
+def main() -> None:
+    """Runs the command, and turns what it raises into a sentence and an exit code."""
+    try:
+        app()
+    except ConfigError as error:
+        _fail(str(error), 2)
+    except LockHeld as error:
+        _fail(str(error), 3)
+    except AggregatorError as error:
+        _fail(str(error), 1)
+    except KeyboardInterrupt:
+        _fail("interrupted", 130)
+
+
+def _fail(message: str, code: int) -> None:
+    typer.echo(message, err=True)
+    sys.stdout.flush()
+    raise SystemExit(code)
+
+
+def _now() -> datetime:
+    """The moment of this run; `SOURCE_DATE_EPOCH` (reproducible-builds.org) sets it, in seconds since 1970."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
+    return datetime.fromtimestamp(int(epoch), UTC) if epoch.isdecimal() else datetime.now(UTC).replace(microsecond=0)
+
+
+@contextmanager
+def _locked_store(config: Config) -> Iterator[Store]:
+    """The store, open, with the lock of a run on it."""
+    from aggregator.store.lock import run_lock  # noqa: PLC0415
+    from aggregator.store.store import Store  # noqa: PLC0415
+
+    store = Store(config.store)
+    with run_lock(config.store, "aggregator run"):
+        store.open()
+        try:
+            yield store
+        finally:
+            store.close()
+
+
+@contextmanager
+def _peeking_store(config: Config) -> Iterator[Store]:
+    """The store for those who only look; an empty one that is thrown away where there is none yet."""
+    import tempfile  # noqa: PLC0415
+
+    from aggregator.store.store import Store  # noqa: PLC0415
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = config.store.removeprefix("sqlite:///")
+        is_new = file != config.store and not Path(file).exists()
+        store = Store(f"sqlite:///{folder}/empty.db" if is_new else config.store)
+        store.open()
+        try:
+            yield store
+        finally:
+            store.close()
+
+
+def _named_sources(config: Config, names: Sequence[str]) -> list[Source]:
+    """The sources with these names; a name that no source has is wrong usage."""
+    known = {source.name: source for source in config.sources}
+    for name in names:
+        if name not in known:
+            raise typer.BadParameter(_unknown("source", name, known), param_hint="--source")
+    return [known[name] for name in names]
+
+
+def _check_feeds(config: Config, slugs: Sequence[str]) -> None:
+    """Refuses a feed that is not configured; the feed of a category may come into being by the refresh."""
+    known = ["all", *(feed.slug for feed in config.feeds)]
+    for slug in slugs:
+        if slug not in known and not slug.startswith("category/"):
+            raise typer.BadParameter(_unknown("feed", slug, known), param_hint="--feed")
+
+
+def _unknown(what: str, name: str, known: Iterable[str]) -> str:
+    import difflib  # noqa: PLC0415
+
+    near = difflib.get_close_matches(name, list(known), 1)
+    return f"there is no {what} {name!r}" + (f" (did you mean {near[0]}?)" if near else "")
+
+
+@app.callback(invoke_without_command=True)
+def version(
+    ctx: typer.Context,  # noqa: ARG001 - typer's signature
+    show: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
+) -> None:
+    """The options that stand before a command."""
+    if show:
+        typer.echo(f"aggregator {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def run(
+    config: ConfigOption = Path(DEFAULT_CONFIG),
+    *,
+    every_source: Annotated[bool, typer.Option("--all", help="Refresh every source now, due or not.")] = False,
+    source: Annotated[list[str] | None, typer.Option(help="Refresh only this source (again for more).")] = None,
+    feed: Annotated[list[str] | None, typer.Option(help="Regenerate only this feed (again for more).")] = None,
+    refresh: Annotated[bool, typer.Option("--refresh/--no-refresh", help="Whether to ask sources at all.")] = True,
+    force: Annotated[bool, typer.Option("--force", help="Render every feed, changed or not.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; ask and write nothing.")] = False,
+    as_json: JsonOption = False,
+    log_format: LogOption = "text",
+) -> None:
+    """Refresh what is due, regenerate what changed."""
+    from aggregator.cli.run_report import RunReport  # noqa: PLC0415
+    from aggregator.config.reading import read_config  # noqa: PLC0415
+    from aggregator.schedule.once import due_sources, run_once, would_do  # noqa: PLC0415
+
+    read = read_config(config)
+    named, now = _named_sources(read, source or ()), _now()
+    _check_feeds(read, feed or ())
+    with _peeking_store(read) if dry_run else _locked_store(read) as store:
+        chosen: list[Source] = []
+        if refresh:
+            chosen = named or (list(read.sources) if every_source else due_sources(read, store, now))
+        if dry_run:
+            for line in would_do(read, store, chosen):
+                typer.echo(line)
+            return
+        with RunReport(len(chosen), as_json=as_json, log_format=log_format) as report:
+            result = run_once(
+                read,
+                store,
+                now,
+                chosen,
+                feeds=feed or (),
+                force=force,
+                on_source=report.source,
+                on_feed=report.feed,
+            )
+        report.finish(result)
+    if result.failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def check(
+    config: ConfigOption = Path(DEFAULT_CONFIG),
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Validate the configuration; list every fault at once."""
+    import json  # noqa: PLC0415
+
+    from aggregator.config.reading import read_config  # noqa: PLC0415
+    from aggregator.pipeline.results import counted  # noqa: PLC0415
+
+    faults, missing = [], []
+    try:
+        read = read_config(config)
+    except ConfigError as error:
+        faults = error.faults
+    else:
+        missing = [f"{source.name}: there is no {path}" for source in read.sources if (path := _missing_path(source))]
+        listed = f"{counted(len(read.sources), 'source')}, {counted(len(read.feeds), 'feed')} listed"
+    if as_json:
+        data = [{"file": str(f.file), "line": f.line, "key": f.key, "message": f.message} for f in faults]
+        typer.echo(json.dumps({"faults": data, "missing": missing}, ensure_ascii=False, indent=2))
+    elif faults:
+        typer.echo("\n".join(map(str, faults)), err=True)
+    else:
+        typer.echo("\n".join([*missing, f"{config}: {listed}; no faults"]))
+    if faults or missing:
+        raise typer.Exit(2 if faults else 1)
+
+
+def _missing_path(source: Source) -> Path | None:
+    """The file or folder of a source, if it has one that is not there."""
+    path = source.path if source.type == "front-matter" else Path(source.url) if source.is_local else None
+    return None if path is None or path.exists() else path
+
+
+@app.command()
+def status(
+    config: ConfigOption = Path(DEFAULT_CONFIG),
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Show sources and feeds: last result, next due, posts, errors."""
+    import json  # noqa: PLC0415
+
+    from aggregator.cli.status import read_status  # noqa: PLC0415
+    from aggregator.cli.tables import print_table  # noqa: PLC0415
+    from aggregator.config.reading import read_config  # noqa: PLC0415
+
+    read = read_config(config)
+    with _peeking_store(read) as store:
+        found = read_status(read, store, _now())
+    if as_json:
+        typer.echo(json.dumps({"sources": found.sources, "feeds": found.feeds}, ensure_ascii=False, indent=2))
+        return
+    rows = [
+        (
+            row["name"],
+            row["result"],
+            str(row["posts"]),
+            row.get("checked") or "",
+            row["next_due"] or "",
+            row["error"] or "",
+        )
+        for row in found.sources
+    ]
+    print_table(("source", "last result", "posts", "checked", "next due", "error"), rows)
+    typer.echo("")
+    listed = [
+        (
+            row["slug"],
+            row["title"],
+            "never rendered" if row["posts"] is None else str(row["posts"]),
+            row["updated"] or "",
+        )
+        for row in found.feeds
+    ]
+    print_table(("feed", "title", "posts", "updated"), listed)
+
+
+@app.command()
+def image(
+    urls: Annotated[list[str], typer.Argument(metavar="URL...", help="Image URLs, as they stand in posts.")],
+    config: ConfigOption = Path(DEFAULT_CONFIG),
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what an image URL unwraps to, by which rule, and what it is published as."""
+    import json  # noqa: PLC0415
+
+    from aggregator.config.models import Images  # noqa: PLC0415
+    from aggregator.config.reading import read_config  # noqa: PLC0415
+    from aggregator.pipeline.images import explain_image, proxy_table  # noqa: PLC0415
+
+    is_default = str(config) == DEFAULT_CONFIG and not config.exists()
+    table = proxy_table(Images.model_validate({}) if is_default else read_config(config).images)
+    found = [explain_image(table, url) for url in urls]
+    if as_json:
+        typer.echo(json.dumps(found, ensure_ascii=False, indent=2))
+        return
+    for row in found:
+        typer.echo(
+            f"{row['url']}\n  origin     {row['origin']}\n  rule       {row['rule'] or 'none: it is no proxy we know'}"
+        )
+        typer.echo(f"  published  {row['published']}")
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of the configuration, for editors."""
+    from aggregator.config.schema import json_schema  # noqa: PLC0415
+
+    typer.echo(json_schema(), nl=False)

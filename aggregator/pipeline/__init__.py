@@ -1,0 +1,1 @@
+"""The whole story: `refresh` asks sources and stores what changed, `regenerate` builds the feeds whose posts changed."""

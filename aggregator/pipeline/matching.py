@@ -1,0 +1,92 @@
+"""Drafts held against what the store knows: which are new, which changed, and which post each of them is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from aggregator.models import Draft, Post
+from aggregator.normalize.identity import Identity, mint_guid
+from aggregator.normalize.post import Normalizer
+from aggregator.store.codec import digest, draft_bytes, pack
+from aggregator.store.posts import Entry, Known, post_hash
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A draft that was normalised, before anybody asked the store about it."""
+
+    post: Post
+    dated: bool
+    identity: Identity
+    path: str | None
+    draft: bytes  # packed
+    draft_hash: str
+    warnings: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Changes:
+    """What a refresh found, in the order in which it found it, on its way into the store."""
+
+    entries: list[Entry] = field(default_factory=list)  # new posts, and those of which something published changed
+    touched: list[Entry] = field(default_factory=list)  # another draft, the same post
+    known: dict[int, Known] = field(default_factory=dict)  # what the store had of the entries, by id
+    unchanged: int = 0
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def new(self) -> int:
+        """How many posts the store did not have."""
+        return sum(entry.post.id not in self.known for entry in self.entries)
+
+    @property
+    def changed(self) -> int:
+        """How many posts the store had otherwise."""
+        return len(self.entries) - self.new
+
+
+def hash_of(draft: Draft) -> tuple[bytes, str]:
+    """A draft as bytes, and their hash; where it comes from does not count (a feed's title may hold the hour)."""
+    raw = draft_bytes(draft)
+    return raw, digest(raw if draft.origin is None else draft_bytes(replace(draft, origin=None)))
+
+
+def prepare(normalize: Normalizer, draft: Draft, identity: Identity, now: datetime) -> Prepared:
+    """Normalises a draft."""
+    raw, hashed = hash_of(draft)
+    post, dated, warnings = normalize(draft, identity, now)
+    return Prepared(post, dated, identity, draft.path, pack(raw), hashed, warnings)
+
+
+def settle(changes: Changes, prepared: Prepared, *, key: str, known: Known | None, base_url: str) -> int:
+    """Files a prepared draft under the post it is, which has this key and, if it is stored, is `known`; returns its id.
+
+    What the store has once said stays: the GUID, and the date of a post whose source gives none.
+    """
+    post = prepared.post
+    if key != post.key:
+        minted = mint_guid(base_url, post.source, key, post.published)
+        post = replace(post, key=key, guid=minted)
+    if known is not None:
+        post = replace(post, guid=known.guid)
+        if not prepared.dated:
+            post = replace(post, published=datetime.fromtimestamp(known.published, UTC))
+    entry = Entry(
+        post=post,
+        dated=prepared.dated or (known is not None and known.dated),
+        path=prepared.path,
+        link_key=prepared.identity.link_key,
+        draft=prepared.draft,
+        draft_hash=prepared.draft_hash,
+        post_hash=post_hash(post, dated=prepared.dated),
+    )
+    if known is not None and known.post_hash == entry.post_hash:
+        changes.unchanged += 1
+        if known.draft_hash != entry.draft_hash or known.path != entry.path:
+            changes.touched.append(entry)
+    else:
+        changes.entries.append(entry)
+        if known is not None:
+            changes.known[known.id] = known
+    return post.id

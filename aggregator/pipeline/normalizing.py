@@ -1,0 +1,43 @@
+"""Where the rooms are introduced to each other: a source's configuration becomes the function that makes its posts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from zoneinfo import ZoneInfo
+
+from lxml.html import HtmlElement
+
+from aggregator.config.models import FrontMatterSource, Images, Site, Source
+from aggregator.images.placeholders import is_placeholder
+from aggregator.images.rewrite import rewrite_images
+from aggregator.models import Category
+from aggregator.normalize.html import HtmlCleaner
+from aggregator.normalize.post import Normalizer, Rules
+from aggregator.pipeline.images import proxy_table
+
+
+def normalizer(site: Site, source: Source, images: Images) -> Normalizer:
+    """The function that turns this source's drafts into posts."""
+    table = proxy_table(images)
+
+    def unwrap(url: str) -> str:
+        return table.unwrap(url).origin
+
+    def rewrite(root: HtmlElement, resolve: Callable[[str], str | None]) -> tuple[str, ...]:
+        return rewrite_images(root, resolve=resolve, unwrap=unwrap)
+
+    is_folder = isinstance(source, FrontMatterSource)
+    rules = Rules(
+        source=source.name,
+        base_url=site.base_url,
+        zone=ZoneInfo(source.timezone or site.timezone),
+        language=(site.language if source.language is None else source.language)
+        if is_folder
+        else source.language or "",
+        dialect=source.dialect if isinstance(source, FrontMatterSource) else "flat",
+        category=Category.parse(source.category) if source.category else None,
+        category_mode=source.category_mode,
+        link=source.link if isinstance(source, FrontMatterSource) else None,
+        publish_future=source.future == "publish",
+    )
+    return Normalizer(rules, clean=HtmlCleaner(images=rewrite).clean, unwrap=unwrap, is_placeholder=is_placeholder)

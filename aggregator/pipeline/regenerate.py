@@ -1,0 +1,208 @@
+"""Regenerating: the documents of the feeds whose posts changed, and of no others."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from aggregator import __version__
+from aggregator.config.models import Config, FeedConfig
+from aggregator.models import ROOT, Category, Feed
+from aggregator.pipeline.results import FeedResult, Workers
+from aggregator.publish.paths import assign
+from aggregator.publish.site import NAMES, Site, document_path
+from aggregator.publish.writer import Writer
+from aggregator.store.codec import digest
+from aggregator.store.feeds import CategoryState, FeedState
+from aggregator.store.store import Store
+
+# Raised by whoever changes the bytes of documents without changing posts: every feed is then rendered anew.
+RENDERER_VERSION = 1
+
+ALL = FeedConfig(slug="all", title="Everything")
+_FRONT = ""  # the slug under which the front page and the OPML list are remembered
+_FRONT_PATHS = ("index.html", "feeds.opml")
+_BATCH = 8  # feeds that one piece of work renders
+_PARALLEL_FROM = 3 * _BATCH
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One stale feed, and the write of the store that its documents will hold."""
+
+    feed: Feed
+    recipe: str
+    write: int
+
+
+@dataclass(frozen=True, slots=True)
+class Regenerator:
+    """What regenerating needs; `workers` gives processes to render in, or None."""
+
+    config: Config
+    store: Store
+    workers: Workers
+
+    def release(self, now: datetime) -> int:
+        """Publishes held posts whose date has come; returns how many categories they changed."""
+        with self.store.write() as tx:
+            return len(tx.posts.release(now))
+
+    def preview(self) -> list[str]:
+        """The slugs of the feeds that are stale now; writes nothing."""
+        return [job.feed.slug for job in self._stale(self.feeds(), Writer(self.config.output), force=False)]
+
+    def house(self) -> None:
+        """Gives the categories that are new a directory, for good: it is part of published URLs."""
+        with self.store.read() as tx:
+            found = tx.feeds.categories()
+        homeless = [Category.parse(path) for path, state in found.items() if path and not state.directory]
+        if homeless:
+            taken = {path: state.directory for path, state in found.items() if state.directory}
+            with self.store.write() as tx:
+                tx.feeds.give_directories(assign(homeless, taken))
+
+    def feeds(self) -> list[Feed]:
+        """Every feed there is to publish now: the configured ones, then those of categories, in the order of paths."""
+        with self.store.read() as tx:
+            found = tx.feeds.categories()
+        return [*_configured(self.config), *_by_category(self.config, found)]
+
+    def regenerate(self, *, only: Collection[str] = (), force: bool = False) -> Iterator[FeedResult]:
+        """Renders the stale feeds, removes those that are no longer published, and brings the front page up to date.
+
+        `only` names feeds by slug; then nothing else is touched. `force` renders feeds that are not stale, too. A feed
+        that cannot be written is reported, its old documents stay, and the others go on.
+        """
+        self.house()
+        feeds = self.feeds()
+        writer = Writer(self.config.output)
+        paths = {path for feed in feeds for path in document_paths(feed)} | set(_FRONT_PATHS)
+        writer.clean_up()
+        writer.register(paths)
+        chosen = [feed for feed in feeds if not only or feed.slug in only]
+        jobs = self._stale(chosen, writer, force=force)
+        yield from self._render(jobs)
+        if only:
+            return
+        with self.store.write() as tx:
+            known = tx.feeds.states()
+            tx.feeds.forget([slug for slug in known if slug != _FRONT and slug not in {feed.slug for feed in feeds}])
+        writer.remove_stale(paths)
+        yield from self._front_page(feeds, writer, force=force)
+
+    def _stale(self, feeds: Sequence[Feed], writer: Writer, *, force: bool) -> list[_Job]:
+        """The feeds whose posts, recipe or documents are not what was last rendered."""
+        with self.store.read() as tx:
+            categories, states = tx.feeds.categories(), tx.feeds.states()
+        missing = writer.missing(path for feed in feeds for path in document_paths(feed))
+        jobs = []
+        for feed in feeds:
+            newest = max((categories[c.path].changed for c in feed.categories if c.path in categories), default=0)
+            recipe, state = _recipe(feed, self.config), states.get(feed.slug)
+            fresh = state is not None and state.recipe == recipe and state.rendered >= newest
+            if force or not fresh or not missing.isdisjoint(document_paths(feed)):
+                jobs.append(_Job(feed, recipe, newest))
+        return jobs
+
+    def _render(self, jobs: Sequence[_Job]) -> Iterator[FeedResult]:
+        """Renders feeds, in processes where there are many, and remembers each batch once it is on the disk."""
+        if not jobs:
+            return
+        from aggregator.pipeline.rendering import render_feeds  # noqa: PLC0415 - its libraries, only where needed
+
+        batches = [jobs[start : start + _BATCH] for start in range(0, len(jobs), _BATCH)]
+        work = partial(render_feeds, self.store.url, site_of(self.config), self.config.output)
+        executor = None
+        if len(jobs) >= _PARALLEL_FROM:
+            self.store.close()
+            executor = self.workers()
+        feeds = [[job.feed for job in batch] for batch in batches]
+        for batch, rendered in zip(batches, (executor.map if executor else map)(work, feeds), strict=True):
+            made = [(job, result) for job, result in zip(batch, rendered, strict=True) if not result.error]
+            with self.store.write() as tx:
+                tx.feeds.rendered(
+                    [
+                        FeedState(job.feed.slug, job.recipe, job.write, result.posts, result.updated)
+                        for job, result in made
+                    ]
+                )
+            yield from rendered
+
+    def _front_page(self, feeds: Sequence[Feed], writer: Writer, *, force: bool) -> Iterator[FeedResult]:
+        """Writes the list of feeds as a page and as OPML, where a feed came, went, or holds another number of posts."""
+        with self.store.read() as tx:
+            states = tx.feeds.states()
+        counted = [(feed, states[feed.slug].posts if feed.slug in states else 0) for feed in feeds]
+        said = [repr((feed, count)) for feed, count in counted]
+        recipe = digest(str(RENDERER_VERSION), __version__, repr(site_of(self.config)), *said)
+        before = states.get(_FRONT)
+        if not force and before is not None and before.recipe == recipe and not writer.missing(_FRONT_PATHS):
+            return
+        from aggregator.pipeline.rendering import render_front  # noqa: PLC0415
+
+        result = render_front(counted, site_of(self.config), self.config.output)
+        if not result.error:
+            with self.store.write() as tx:
+                tx.feeds.rendered([FeedState(_FRONT, recipe, 0, 0, None)])
+        yield result
+
+
+def site_of(config: Config) -> Site:
+    """What documents say about the site."""
+    site = config.site
+    return Site(
+        title=site.title,
+        base_url=site.base_url,
+        language=site.language or "en",
+        description=site.description,
+        generator=f"aggregator {__version__}",
+        timezone=site.timezone,
+    )
+
+
+def document_paths(feed: Feed) -> list[str]:
+    """Where a feed's documents lie below the output, its page among them."""
+    return [document_path(feed, name) for name in (*(NAMES[name] for name in feed.formats), "index.html")]
+
+
+def _recipe(feed: Feed, config: Config) -> str:
+    """Names everything but posts that a feed's documents are made of."""
+    return digest(str(RENDERER_VERSION), __version__, repr(feed), repr(site_of(config)))
+
+
+def _configured(config: Config) -> Iterator[Feed]:
+    """The feeds that the configuration lists, with the one of all posts first unless it is listed itself."""
+    listed = config.feeds if any(feed.slug == ALL.slug for feed in config.feeds) else (ALL, *config.feeds)
+    for feed in listed:
+        yield Feed(
+            slug=feed.slug,
+            directory=feed.slug,
+            title=feed.title,
+            description=feed.description,
+            language=config.site.language,
+            categories=tuple(Category.parse(path) for path in feed.categories) or (ROOT,),
+            limit=feed.limit,
+            formats=feed.formats,
+        )
+
+
+def _by_category(config: Config, found: Mapping[str, CategoryState]) -> Iterator[Feed]:
+    """The feeds of categories, ancestors among them, in the order of their paths."""
+    wanted = config.by_category
+    if not wanted.enabled:
+        return
+    for path in sorted(found):
+        category, state = Category.parse(path), found[path]
+        if path and state.directory and len(category.names) <= wanted.depth and state.posts >= wanted.min_posts:
+            yield Feed(
+                slug=f"category/{path}",
+                directory=state.directory,
+                title=" / ".join(category.names),
+                language=config.site.language,
+                categories=(category,),
+                limit=wanted.limit,
+                formats=wanted.formats,
+            )

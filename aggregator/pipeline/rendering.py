@@ -1,0 +1,78 @@
+"""From posts in the store to documents on the disk, feed by feed; runs in worker processes, too."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from jinja2 import Environment
+
+from aggregator.errors import PublishError
+from aggregator.models import Document, Feed, Post
+from aggregator.pipeline.results import FeedResult
+from aggregator.publish import atom, jsonfeed, opml, pages, rss
+from aggregator.publish.site import Site
+from aggregator.publish.writer import WriteError, Writer
+from aggregator.store.sources import stamp
+from aggregator.store.store import Store
+
+_RENDERERS = {"rss": rss.render, "atom": atom.render, "json": jsonfeed.render}
+
+
+def render_feeds(store_url: str, site: Site, output: Path, feeds: Sequence[Feed]) -> list[FeedResult]:
+    """Renders feeds and writes what changed of them; a feed that fails keeps its documents, and the others go on."""
+    store, writer, templates = Store(store_url), Writer(output), pages.environment()
+    results, documents = [], []
+    try:
+        with store.read() as tx:
+            for feed in feeds:
+                posts = tx.feeds.select(feed.categories, feed.limit)
+                updated = max((stamp(post.changed) for post in posts), default=None)
+                try:
+                    documents.append(_documents(feed, posts, site, templates))
+                except PublishError as error:
+                    results.append(FeedResult(feed.slug, error=str(error)))
+                    documents.append([])
+                else:
+                    results.append(FeedResult(feed.slug, tx.feeds.count(feed.categories), updated))
+    finally:
+        store.close()
+    return _written(writer, results, documents)
+
+
+def render_front(counted: Sequence[tuple[Feed, int]], site: Site, output: Path) -> FeedResult:
+    """Writes the front page and the list of feeds."""
+    documents = [pages.site_page(counted, site), opml.render([feed for feed, _ in counted], site)]
+    (result,) = _written(Writer(output), [FeedResult("")], [documents])
+    return result
+
+
+def _documents(feed: Feed, posts: Sequence[Post], site: Site, templates: Environment) -> list[Document]:
+    documents = [_RENDERERS[name](feed, posts, site) for name in feed.formats]
+    return [*documents, pages.feed_page(feed, posts, site, templates=templates)]
+
+
+def _written(
+    writer: Writer, results: Sequence[FeedResult], documents: Sequence[Sequence[Document]]
+) -> list[FeedResult]:
+    """The results with what became of their documents; all are written together, so that the disk is waited for once."""
+    failed: dict[str, str] = {}
+    try:
+        done = writer.write(document for group in documents for document in group)
+    except WriteError as error:
+        done, failed = error.done, error.failed
+    written, unchanged = set(done.written), set(done.unchanged)
+    finished = []
+    for result, group in zip(results, documents, strict=True):
+        reasons = [f"{document.path}: {failed[document.path]}" for document in group if document.path in failed]
+        finished.append(
+            FeedResult(
+                result.slug,
+                result.posts,
+                result.updated,
+                tuple(document.path for document in group if document.path in written),
+                tuple(document.path for document in group if document.path in unchanged),
+                result.error or "; ".join(reasons),
+            )
+        )
+    return finished

@@ -1,0 +1,69 @@
+"""How the refresh of one source and the regenerating of one feed went."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+
+from aggregator.pipeline.matching import Changes
+
+
+def counted(number: int, what: str) -> str:
+    """A number of things in words.
+
+    >>> counted(1, "file"), counted(2, "file")
+    ('1 file', '2 files')
+    """
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+# Gives an executor of processes, or None where work is better done here.
+Workers = Callable[[], Executor | None]
+
+
+@dataclass(slots=True)
+class SourceResult:
+    """Counts of posts, and what had to be said on the way."""
+
+    name: str
+    new: int = 0
+    changed: int = 0
+    withdrawn: int = 0
+    unchanged: int = 0
+    lenient: int = 0  # files that only the lenient reader could read
+    how: str = ""  # not-modified | same-body | parsed | files
+    error: str = ""
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def in_words(self) -> str:
+        """The result in plain words, for tables and for the store."""
+        if self.error:
+            return "failed"
+        counts = [f"{count} {name}" for name in ("new", "changed", "withdrawn") if (count := getattr(self, name))]
+        return ", ".join(counts) or ("not modified" if self.how == "not-modified" else "nothing new")
+
+    @property
+    def is_news(self) -> bool:
+        """Whether the store holds something else than before."""
+        return bool(self.new or self.changed or self.withdrawn)
+
+    def add(self, changes: Changes) -> None:
+        """Counts what was found."""
+        self.new += changes.new
+        self.changed += changes.changed
+        self.unchanged += changes.unchanged
+        self.warnings.extend(changes.warnings)
+
+
+@dataclass(frozen=True, slots=True)
+class FeedResult:
+    """A feed that was rendered: how many posts its categories hold, and which documents changed on disk."""
+
+    slug: str  # empty: the front page and the list of feeds
+    posts: int = 0
+    updated: int | None = None  # newest change among its posts, in whole seconds since 1970
+    written: tuple[str, ...] = ()
+    unchanged: tuple[str, ...] = ()
+    error: str = ""

@@ -1,0 +1,175 @@
+"""Refreshing a web feed: ask for it, and where its bytes are new, find the posts that are new or changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from aggregator import __version__
+from aggregator.config.models import Config, FeedSource, Site
+from aggregator.errors import FetchError, TooLarge
+from aggregator.ingest.feed import parse_feed
+from aggregator.ingest.http import get, make_session
+from aggregator.models import Draft, Fetched, NotModified, Parsed, Validators
+from aggregator.normalize.identity import Identity, beside, identify, is_renamed, is_reused
+from aggregator.normalize.post import Normalizer, is_empty
+from aggregator.pipeline.matching import Changes, Prepared, hash_of, prepare, settle
+from aggregator.pipeline.normalizing import normalizer
+from aggregator.pipeline.rules import rules_digest
+from aggregator.store.codec import digest, read_draft
+from aggregator.store.posts import Known
+from aggregator.store.store import Store, Transaction
+
+_CONNECTIONS = 32  # kept open: one for each thread that asks
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What asking a web feed gave, ready to be written."""
+
+    changes: Changes
+    how: str  # not-modified | same-body | parsed
+    validators: Validators
+    body_hash: str
+    rules: str
+    title: str
+    link: str
+
+
+class Asker:
+    """Asks web feeds, from as many threads as there are: it reads the store and writes nothing."""
+
+    def __init__(self, config: Config, store: Store, now: datetime) -> None:
+        self._config, self._store, self._now = config, store, now
+        contact = config.fetch.contact or config.site.base_url
+        self._session = make_session(f"aggregator/{__version__} (+{contact})", _CONNECTIONS)
+
+    def gather(self, source: FeedSource) -> Gathered:
+        """What is new in a web feed; raises IngestError."""
+        site, images, now = self._config.site, self._config.images, self._now
+        rules, changes, normalize = rules_digest(site, source, images), Changes(), normalizer(site, source, images)
+        with self._store.read() as tx:
+            state = tx.sources.get(source.name)
+            anew = state.rules not in {"", rules}
+            if anew:
+                _renormalize(tx, source.name, normalize, changes, site, now)
+        answer = self._ask(source, state.validators)
+        if isinstance(answer, NotModified):
+            return Gathered(changes, "not-modified", answer.validators, state.body_hash, rules, state.title, state.link)
+        body_hash = digest(answer.url, answer.body)
+        if body_hash == state.body_hash:
+            return Gathered(changes, "same-body", answer.validators, body_hash, rules, state.title, state.link)
+        parsed = parse_feed(
+            answer.body,
+            url=answer.url,
+            content_type=answer.headers.get("content-type", ""),
+            language=source.language or site.language,
+        )
+        with self._store.read() as tx:
+            _match(tx, source.name, parsed, normalize, changes, site, now, trust=not anew)
+        return Gathered(changes, "parsed", answer.validators, body_hash, rules, parsed.title, parsed.link)
+
+    def _ask(self, source: FeedSource, validators: Validators) -> Fetched | NotModified:
+        fetch = self._config.fetch
+        if source.is_local:
+            return read_local(source.url, fetch.max_bytes)
+        return get(
+            self._session, source.url, validators=validators, timeout_s=fetch.timeout_s, max_bytes=fetch.max_bytes
+        )
+
+
+def read_local(file: str, max_bytes: int) -> Fetched:
+    """A feed that is a file on this machine; raises FetchError."""
+    path = Path(file)
+    try:
+        if path.stat().st_size > max_bytes:
+            raise TooLarge(f"{path} is larger than {max_bytes:,} bytes", url=path.as_uri())
+        return Fetched(path.read_bytes(), path.as_uri(), {}, Validators())
+    except OSError as error:
+        raise FetchError(f"{path} cannot be read: {error.strerror}", url=path.as_uri()) from error
+
+
+def _match(
+    tx: Transaction,
+    source: str,
+    parsed: Parsed,
+    normalize: Normalizer,
+    changes: Changes,
+    site: Site,
+    now: datetime,
+    *,
+    trust: bool,
+) -> None:
+    """Finds which drafts of a document are new or changed; with `trust` False, unchanged drafts are made anew too."""
+    changes.warnings.extend(parsed.warnings)
+    drafts = [draft for draft in parsed.drafts if not is_empty(draft)]
+    if len(drafts) < len(parsed.drafts):
+        changes.warnings.append(f"{len(parsed.drafts) - len(drafts)} items without any content were left out")
+    pairs = [(draft, identity) for draft, identity in zip(drafts, identify(drafts), strict=True) if identity]
+    finder = _Finder(tx, source, [identity for _, identity in pairs])
+    done = {entry.post.id for entry in changes.entries}
+    for draft, identity in pairs:
+        _, hashed = hash_of(draft)
+        stored = finder.exactly(identity)
+        if trust and stored is not None and stored.draft_hash == hashed:
+            changes.unchanged += 1
+            continue
+        prepared = prepare(normalize, draft, identity, now)
+        key, known = finder.find(prepared)
+        if known is not None and known.id in done:  # made anew from its stored draft a moment ago: the fresh one wins
+            changes.entries = [entry for entry in changes.entries if entry.post.id != known.id]
+        title = prepared.post.title or prepared.post.link or prepared.post.guid
+        changes.warnings.extend(f"{title[:60]}: {warning}" for warning in prepared.warnings)
+        settle(changes, prepared, key=key, known=known, base_url=site.base_url)
+
+
+class _Finder:
+    """Finds the stored post that a draft is, by the rules of `identity`."""
+
+    def __init__(self, tx: Transaction, source: str, identities: Sequence[Identity]) -> None:
+        keys = {identity.key for identity in identities}
+        self._in_document = keys
+        beside_keys = {beside(identity.key, identity.link_key) for identity in identities if identity.link_key}
+        self._known = tx.posts.known(source, keys | beside_keys)
+        unknown = {identity.link_key for identity in identities if identity.key not in self._known}
+        self._by_link = tx.posts.known_by_link(source, unknown - {""})
+
+    def exactly(self, identity: Identity) -> Known | None:
+        """The stored post that this identity names, whatever it says now."""
+        return self._known.get(beside(identity.key, identity.link_key)) or self._known.get(identity.key)
+
+    def find(self, prepared: Prepared) -> tuple[str, Known | None]:
+        """The key under which a draft belongs, and the stored post with that key, if there is one."""
+        identity, post = prepared.identity, prepared.post
+        second = beside(identity.key, identity.link_key)
+        if identity.link_key and second in self._known:
+            return second, self._known[second]
+        known = self._known.get(identity.key)
+        if known is not None:
+            reused = bool(identity.link_key) and is_reused(
+                same_link=known.link_key == identity.link_key,
+                same_title=known.title == post.title,
+                same_date=not prepared.dated or known.published == int(post.published.timestamp()),
+            )
+            return (second, None) if reused else (identity.key, known)
+        for other in self._by_link.get(identity.link_key, ()):
+            if is_renamed(
+                same_link=True,
+                same_title=bool(post.title) and other.title == post.title,
+                old_guid_in_document=other.key in self._in_document,
+            ):
+                return other.key, other
+        return identity.key, None
+
+
+def _renormalize(
+    tx: Transaction, source: str, normalize: Normalizer, changes: Changes, site: Site, now: datetime
+) -> None:
+    """Makes every stored post of a source anew from its stored draft, because the rules changed."""
+    for known, packed in tx.posts.drafts(source):
+        draft: Draft = read_draft(packed)
+        identity = Identity(known.key, known.link_key, None)
+        prepared = replace(prepare(normalize, draft, identity, now), path=known.path)
+        settle(changes, prepared, key=known.key, known=known, base_url=site.base_url)

@@ -1,0 +1,63 @@
+"""Processes that read and render in parallel, started only when there is work for them."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+from concurrent.futures import Executor, ProcessPoolExecutor
+from types import TracebackType
+from typing import Self
+
+
+class WorkerPool:
+    """A pool of processes, one for each processor; called, it gives its executor, or None on a single processor.
+
+    The processes are forked from this one with everything it has imported, which makes them ready in milliseconds; so
+    the first call must come before any thread is started.
+    """
+
+    def __init__(self, processes: int | None = None) -> None:
+        self._processes = processes or len(os.sched_getaffinity(0))
+        self._executor: ProcessPoolExecutor | None = None
+        self._lifeline = -1
+
+    def __call__(self) -> Executor | None:
+        """The executor, started at its first use; None where a second process would only wait for this one."""
+        if self._processes < 2:
+            return None
+        if self._executor is None:
+            import aggregator.pipeline.reading  # noqa: PLC0415 - before the fork, so that it is imported once
+            import aggregator.pipeline.rendering  # noqa: F401, PLC0415
+
+            ours, theirs = os.pipe()
+            self._lifeline = theirs
+            context = multiprocessing.get_context("fork")
+            self._executor = ProcessPoolExecutor(self._processes, context, _die_with_parent, (ours, theirs))
+        return self._executor
+
+    def __enter__(self) -> Self:
+        """The pool itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Ends the processes; those still at work are not waited for when something went wrong."""
+        if self._executor is not None:
+            self._executor.shutdown(wait=True, cancel_futures=error is not None)
+            os.close(self._lifeline)
+
+
+def _die_with_parent(lifeline: int, parents_end: int) -> None:
+    """Ends this process when its parent is gone, however that died: the pipe to it then reads as closed.
+
+    Left alone, the processes of a killed run would wait for work for ever, and hold the run's lock meanwhile.
+    """
+    os.close(parents_end)
+
+    def wait() -> None:
+        os.read(lifeline, 1)
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()

@@ -1,0 +1,83 @@
+"""A whole aggregator in a folder: sources, a store of each kind, an output, and a clock that the test turns."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aggregator.config.models import Config
+from aggregator.schedule.once import RunResult, run_once
+from aggregator.store.store import Store
+
+
+@dataclass
+class Planet:
+    """A configuration that is written as Python, and runs of it."""
+
+    folder: Path
+    store: Store
+    sources: list[dict[str, Any]] = field(default_factory=list)
+    settings: dict[str, Any] = field(default_factory=dict)
+    now: datetime = datetime(2024, 5, 1, 12, tzinfo=UTC)
+
+    @property
+    def config(self) -> Config:
+        site = {"title": "Planet", "base_url": "https://feeds.example.com/", "language": "en"}
+        data = {"site": site, "store": self.store.url, "output": "out", "sources": self.sources, **self.settings}
+        return Config.model_validate(data, context={"folder": self.folder})
+
+    @property
+    def output(self) -> Path:
+        return self.folder / "out"
+
+    def run(self, **options: Any) -> RunResult:
+        """A run an hour after the one before, of every source."""
+        self.now += timedelta(hours=1)
+        return run_once(self.config, self.store, self.now, self.config.sources, **options)
+
+    def write(self, name: str, content: str | bytes) -> Path:
+        file = self.folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content if isinstance(content, bytes) else content.encode())
+        moment = self.now.timestamp() - 60  # as if saved a minute ago: otherwise it would be read again to be sure
+        os.utime(file, (moment, moment))
+        return file
+
+    def post(self, name: str, body: str = "<p>text</p>", **matter: Any) -> Path:
+        """Writes a front-matter file into the folder `posts`."""
+        matter = {"title": f"Title of {name}", "date": "2024-01-02 03:04:05", "categories": ["a", "b"]} | matter
+        lines = [
+            f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in matter.items() if value is not None
+        ]
+        return self.write(f"posts/{name}", "\n".join(["---", *lines, "---", body, ""]))
+
+    def items(self, feed: str = "all") -> list[dict[str, Any]]:
+        file = self.output / feed / "feed.json"
+        return json.loads(file.read_text(encoding="utf-8"))["items"] if file.exists() else []
+
+    def titles(self, feed: str = "all") -> list[str]:
+        return [item["title"] for item in self.items(feed)]
+
+    def documents(self) -> dict[str, tuple[bytes, int]]:
+        """Every file published, with its bytes and its time."""
+        found = (file for file in self.output.rglob("*") if file.is_file())
+        return {str(file.relative_to(self.output)): (file.read_bytes(), file.stat().st_mtime_ns) for file in found}
+
+
+@pytest.fixture
+def planet(tmp_path: Path, store: Store) -> Planet:
+    return Planet(tmp_path, store)
+
+
+@pytest.fixture
+def blog(planet: Planet) -> Planet:
+    """A planet with one folder of posts."""
+    (planet.folder / "posts").mkdir()
+    planet.sources.append({"name": "blog", "type": "front-matter", "path": "posts"})
+    return planet

@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+import os
+import stat
+from datetime import timedelta
+
+import pytest
+from builders import a_post, an_entry
+
+from aggregator.errors import PublishError
+
+
+def files(planet, directory=""):
+    return {name for name in planet.documents() if name.startswith(directory)}
+
+
+def test_a_feed_without_posts_is_published_empty(blog):
+    blog.run()
+    assert blog.items() == []
+    assert files(blog, "all/") == {"all/rss.xml", "all/atom.xml", "all/feed.json", "all/index.html"}
+
+
+def test_the_front_page_and_the_list_of_feeds_are_there(blog):
+    blog.post("one.md")
+    blog.run()
+    assert b"category/a/b/rss.xml" in blog.documents()["index.html"][0]
+    assert b"https://feeds.example.com/category/a/b/" in blog.documents()["feeds.opml"][0]
+
+
+def test_r8_a_feed_that_left_the_configuration_is_removed_and_nobody_elses_files_are(blog):
+    blog.post("one.md")
+    blog.settings["feeds"] = [{"slug": "mine", "title": "Mine", "formats": ["rss", "json"]}]
+    blog.run()
+    assert files(blog, "mine/") == {"mine/rss.xml", "mine/feed.json", "mine/index.html"}
+    foreign = blog.output / "mine" / "notes.txt"
+    foreign.write_text("not ours")
+    (blog.output / "CNAME").write_text("feeds.example.com")
+    blog.settings["feeds"] = []
+    blog.run()
+    assert files(blog, "mine/") == {"mine/notes.txt"}
+    assert (blog.output / "CNAME").exists()
+
+
+def test_a_format_that_is_no_longer_wanted_is_removed(blog):
+    blog.post("one.md")
+    blog.run()
+    blog.settings["by_category"] = {"formats": ["json"]}
+    blog.run()
+    assert files(blog, "category/a/b/") == {"category/a/b/feed.json", "category/a/b/index.html"}
+
+
+def test_documents_that_somebody_deleted_come_back(blog):
+    blog.post("one.md")
+    blog.run()
+    before = blog.documents()
+    (blog.output / "all" / "rss.xml").unlink()
+    (blog.output / "index.html").unlink()
+    result = blog.run()
+    assert {path for feed in result.feeds for path in feed.written} == {"all/rss.xml", "index.html"}
+    assert {name: body for name, (body, _) in blog.documents().items()} == {
+        name: body for name, (body, _) in before.items()
+    }
+
+
+def test_force_renders_everything_and_writes_nothing_that_is_the_same(blog):
+    blog.post("one.md")
+    blog.run()
+    before = blog.documents()
+    result = blog.run(force=True)
+    assert len([feed for feed in result.feeds if feed.slug]) == 3
+    assert all(not feed.written for feed in result.feeds)
+    assert blog.documents() == before
+
+
+def test_only_the_named_feed_is_regenerated(blog):
+    blog.post("one.md")
+    result = blog.run(feeds=["category/a"])
+    assert [feed.slug for feed in result.feeds] == ["category/a"]
+    assert blog.titles("category/a") == ["Title of one.md"]
+    assert blog.titles() == []
+    blog.run()
+    assert blog.titles() == ["Title of one.md"]
+
+
+def test_categories_get_feeds_as_deep_and_as_full_as_configured(blog):
+    blog.settings["by_category"] = {"depth": 1, "min_posts": 2}
+    blog.post("one.md", categories=["a", "b", "c"])
+    blog.post("two.md", categories=["a"])
+    blog.post("three.md", categories=["d"])
+    blog.run()
+    assert {name.rpartition("/")[0] for name in files(blog, "category/")} == {"category/a"}
+    assert len(blog.items("category/a")) == 2
+
+
+def test_a_feed_of_categories_holds_everything_below_them_up_to_its_limit(blog):
+    blog.settings["feeds"] = [{"slug": "both", "title": "Both", "categories": ["a/b", "c"], "limit": 2}]
+    for number, path in enumerate([["a", "b", "x"], ["c"], ["a"], ["a", "b"]]):
+        blog.post(f"{number}.md", categories=path, date=f"2024-01-0{number + 1}")
+    blog.run()
+    assert blog.titles("both") == ["Title of 3.md", "Title of 1.md"]
+
+
+def test_r7_hostile_category_names_get_distinct_safe_folders_and_keep_their_true_names(blog):
+    names = ["..", ".", "/", "CON", "x" * 300, "😡", "é", "e\u0301", "Foo", "foo", "rss.xml", "a/b", "index.html", "-"]
+    for number, name in enumerate(names):
+        blog.post(f"{number:02}.md", categories=[name], title=f"{number:02}")
+    blog.run()
+    directories = {name.rpartition("/")[0] for name in files(blog, "category/")}
+    # NFC and NFD of one name are one category: nobody can tell them apart
+    assert len(directories) == len(names) - 1
+    assert all(len(directory.split("/")) == 2 for directory in directories)
+    assert len({directory.casefold() for directory in directories}) == len(directories)
+    assert {tag for item in blog.items() for tag in item["tags"]} >= {"..", "CON", "Foo", "foo", "a\\/b", "😡"}
+    assert not (blog.output.parent / "rss.xml").exists()
+
+
+def test_a_url_once_given_to_a_category_stays_when_its_twin_appears(blog):
+    blog.post("one.md", categories=["foo"])
+    blog.run()
+    blog.post("two.md", categories=["Foo"])
+    blog.run()
+    assert blog.titles("category/foo") == ["Title of one.md"]
+
+
+def test_r1_an_output_that_cannot_be_written_fails_with_a_reason_and_the_next_run_completes(blog):
+    blog.post("one.md")
+    blog.run()
+    before = blog.documents()
+    blog.post("one.md", "<p>edited</p>")
+    in_the_way = blog.output / "all"
+    in_the_way.rename(blog.output / "moved")
+    in_the_way.write_text("a file where a folder should be")
+    result = blog.run()
+    failed = [feed for feed in result.feeds if feed.error]
+    assert [feed.slug for feed in failed] == ["all"]
+    assert "all/rss.xml" in failed[0].error
+    assert result.failed
+    assert "edited" in blog.items("category/a")[0]["content_html"]
+    in_the_way.unlink()
+    (blog.output / "moved").rename(in_the_way)
+    result = blog.run()
+    assert not result.failed
+    assert "edited" in blog.items()[0]["content_html"]
+    assert blog.documents().keys() == before.keys()
+
+
+def test_r1_an_output_that_cannot_be_made_is_an_error_that_names_it(blog):
+    (blog.folder / "out").write_text("in the way")
+    with pytest.raises(PublishError, match="out"):
+        blog.run()
+
+
+def test_documents_can_be_read_by_a_web_server(blog):
+    blog.post("one.md")
+    blog.run()
+    mode = (blog.output / "all" / "rss.xml").stat().st_mode
+    assert stat.S_IMODE(mode) & 0o444 == 0o444 & ~_umask()
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def test_one_changed_post_costs_the_same_however_many_are_stored(blog):
+    """What is asked of the store for one change does not grow with it: counted in statements, not in seconds."""
+    from sqlalchemy import event
+
+    def statements_of_a_change() -> int:
+        count = 0
+
+        def note(*_: object) -> None:
+            nonlocal count
+            count += 1
+
+        engine = blog.store._engine
+        event.listen(engine, "before_cursor_execute", note)
+        blog.post("one.md", f"<p>edited {blog.now}</p>")
+        blog.run()
+        event.remove(engine, "before_cursor_execute", note)
+        return count
+
+    blog.post("one.md")
+    blog.run()
+    few = statements_of_a_change()
+    with blog.store.write() as tx:
+        old = [an_entry(a_post("a/b", published=blog.now - timedelta(days=900, seconds=n))) for n in range(3000)]
+        tx.posts.put(old, {}, blog.now)
+    blog.run()
+    assert statements_of_a_change() == few

@@ -1,0 +1,235 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
+
+
+class Feed:
+    """A feed on a real local server: what it answers is set by the test, what it was asked is kept."""
+
+    def __init__(self, server: HTTPServer) -> None:
+        self.url = server.url_for("/feed.xml")
+        self.items: list[dict[str, str]] = []
+        self.etag = ""
+        self.status = 200
+        self.body: bytes | None = None
+        self.asked: list[Request] = []
+        server.expect_request("/feed.xml").respond_with_handler(self.answer)
+
+    def answer(self, request: Request) -> Response:
+        self.asked.append(request)
+        if self.status != 200:
+            return Response("no", self.status)
+        if self.etag and request.headers.get("If-None-Match") == self.etag:
+            return Response(status=304, headers={"ETag": self.etag})
+        headers = {"ETag": self.etag} if self.etag else {}
+        return Response(self.body or self.rss().encode(), content_type="application/rss+xml", headers=headers)
+
+    def rss(self) -> str:
+        items = "".join(
+            "<item>" + "".join(f"<{name}>{value}</{name}>" for name, value in item.items()) + "</item>"
+            for item in self.items
+        )
+        head = "<title>Feed</title><link>https://site.example/</link><description>d</description>"
+        return f'<?xml version="1.0"?><rss version="2.0"><channel>{head}{items}</channel></rss>'
+
+
+def an_item(number: int, **fields: str) -> dict[str, str]:
+    return {
+        "title": f"Item {number}",
+        "guid": f"https://site.example/?p={number}",
+        "link": f"https://site.example/{number}",
+        "pubDate": f"Mon, 01 Jan 2024 00:00:{number:02} GMT",
+        "description": f"text {number}",
+        **fields,
+    }
+
+
+@pytest.fixture
+def feed(planet: Any, httpserver: HTTPServer) -> Feed:
+    served = Feed(httpserver)
+    planet.sources.append({"name": "web", "type": "feed", "url": served.url, "category": "news"})
+    return served
+
+
+def test_a_feed_is_published_under_the_guids_of_its_origin(planet, feed):
+    feed.items = [an_item(1), an_item(2)]
+    assert planet.run().sources[0].new == 2
+    assert [item["id"] for item in planet.items("category/news")] == [
+        "https://site.example/?p=2",
+        "https://site.example/?p=1",
+    ]
+
+
+def test_f10_a_304_is_not_parsed_and_validators_are_sent_back(planet, feed):
+    feed.items, feed.etag = [an_item(1)], '"v1"'
+    planet.run()
+    before = planet.documents()
+    result = planet.run()
+    assert feed.asked[1].headers["If-None-Match"] == '"v1"'
+    assert (result.sources[0].how, result.feeds) == ("not-modified", [])
+    assert planet.documents() == before
+    planet.run()
+    assert feed.asked[2].headers["If-None-Match"] == '"v1"'
+
+
+def test_f11_an_unchanged_body_is_not_parsed(planet, feed):
+    feed.items = [an_item(1)]
+    planet.run()
+    result = planet.run()
+    assert (result.sources[0].how, result.sources[0].is_news, result.feeds) == ("same-body", False, [])
+
+
+def test_only_new_and_changed_items_are_news(planet, feed):
+    feed.items = [an_item(1), an_item(2)]
+    planet.run()
+    feed.items = [an_item(1), an_item(2, description="edited"), an_item(3)]
+    [result] = planet.run().sources
+    assert (result.new, result.changed, result.unchanged) == (1, 1, 1)
+    assert planet.titles() == ["Item 3", "Item 2", "Item 1"]
+
+
+def test_items_that_leave_the_feed_stay_published(planet, feed):
+    feed.items = [an_item(1)]
+    planet.run()
+    feed.items = [an_item(2)]
+    planet.run()
+    assert planet.titles() == ["Item 2", "Item 1"]
+
+
+def test_p3_a_feed_that_became_empty_keeps_its_posts(planet, feed):
+    feed.items = [an_item(1)]
+    planet.run()
+    feed.items = []
+    [result] = planet.run().sources
+    assert result.error == ""
+    assert planet.titles() == ["Item 1"]
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "words"),
+    [
+        (500, None, "500"),
+        (404, None, "404"),
+        (200, b"<!doctype html><html><head><title>Log in</title></head><body>x</body></html>", "an HTML page"),
+        (200, b"   ", "white space"),
+        (200, b"\x89PNG\r\n\x1a\n" + b"x" * 64, "PNG"),
+    ],
+)
+def test_a_source_that_fails_keeps_its_posts_and_validators(planet, feed, status, body, words):
+    feed.items, feed.etag = [an_item(1)], '"v1"'
+    planet.run()
+    feed.status, feed.body, feed.etag = status, body, '"v2"'
+    result = planet.run()
+    assert words in result.sources[0].error
+    assert result.failed
+    assert planet.titles() == ["Item 1"]
+    with planet.store.read() as tx:
+        state = tx.sources.get("web")
+    assert (state.failures, state.validators.etag) == (1, '"v1"')
+    feed.status, feed.body, feed.etag = 200, None, '"v1"'
+    assert planet.run().sources[0].how == "not-modified"
+
+
+def test_a_broken_source_leaves_the_others_published(planet, feed):
+    planet.sources.insert(0, {"name": "dead", "type": "feed", "url": "http://127.0.0.1:9/feed"})
+    planet.sources.insert(0, {"name": "gone", "type": "front-matter", "path": "nowhere"})
+    feed.items = [an_item(1)]
+    result = planet.run()
+    assert {source.name: bool(source.error) for source in result.sources} == {"gone": True, "dead": True, "web": False}
+    assert planet.titles() == ["Item 1"]
+
+
+def test_p11_guids_that_change_at_each_fetch_make_no_new_posts(planet, feed):
+    feed.items = [an_item(n, guid=f"session-{n}-a") for n in range(5)]
+    planet.run()
+    before = [item["id"] for item in planet.items()]
+    feed.items = [an_item(n, guid=f"session-{n}-b") for n in range(5)]
+    [result] = planet.run().sources
+    assert result.new == 0
+    assert [item["id"] for item in planet.items()] == before
+
+
+def test_p11_a_guid_reused_for_a_new_post_loses_neither(planet, feed):
+    feed.items = [an_item(1, guid="latest")]
+    planet.run()
+    feed.items = [an_item(2, guid="latest")]
+    planet.run()
+    feed.items = [an_item(2, guid="latest", description="edited")]
+    planet.run()
+    assert planet.titles() == ["Item 2", "Item 1"]
+    assert "edited" in planet.items()[0]["content_html"]
+    assert len({item["id"] for item in planet.items()}) == 2
+
+
+def test_p11_all_guids_equal_loses_no_post_and_doubles_none(planet, feed):
+    feed.items = [an_item(n, guid="same") for n in range(6)]
+    planet.run()
+    feed.items = [an_item(n, guid="same") for n in range(1, 7)]
+    planet.run()
+    assert planet.titles() == [f"Item {n}" for n in range(6, -1, -1)]
+
+
+def test_p11_items_without_guid_and_link_are_told_apart(planet, feed):
+    feed.items = [{"title": f"T{n}", "description": "d"} for n in range(3)]
+    planet.run()
+    feed.items = [{"title": f"T{n}", "description": "d"} for n in range(4)]
+    [result] = planet.run().sources
+    assert (result.new, result.unchanged) == (1, 3)
+
+
+def test_http_to_https_is_the_same_post(planet, feed):
+    feed.items = [{"title": "T", "link": "http://site.example/1", "description": "d"}]
+    planet.run()
+    feed.items = [{"title": "T", "link": "https://site.example/1", "description": "d"}]
+    [result] = planet.run().sources
+    assert (result.new, result.changed) == (0, 1)
+
+
+def test_a_change_of_rules_makes_stored_posts_anew_without_fetching_them(planet, feed):
+    feed.items, feed.etag = [an_item(1), an_item(2)], '"v1"'
+    planet.run()
+    feed.items = [an_item(3)]
+    feed.etag = '"v2"'
+    planet.run()
+    planet.sources[0]["category"] = "other"
+    [result] = planet.run().sources
+    assert (result.how, result.changed) == ("not-modified", 3)
+    assert planet.titles("category/other") == ["Item 3", "Item 2", "Item 1"]
+    assert planet.items("category/news") == []
+
+
+def test_a_change_of_rules_together_with_a_changed_body_counts_each_post_once(planet, feed):
+    feed.items = [an_item(1), an_item(2)]
+    planet.run()
+    feed.items = [an_item(1), an_item(2, description="edited")]
+    planet.sources[0]["category"] = "other"
+    [result] = planet.run().sources
+    assert (result.new, result.changed) == (0, 2)
+    assert "edited" in planet.items("category/other")[0]["content_html"]
+
+
+def test_a_local_file_is_a_feed_too(planet, feed):
+    feed.items = [an_item(1)]
+    planet.write("local.xml", feed.rss())
+    planet.sources[:] = [{"name": "local", "type": "feed", "url": "local.xml"}]
+    assert planet.run().sources[0].new == 1
+    assert planet.run().sources[0].how == "same-body"
+    (planet.folder / "local.xml").unlink()
+    assert "cannot be read: No such file" in planet.run().sources[0].error
+
+
+def test_p10_control_characters_spoil_no_document(planet, feed):
+    feed.items = [an_item(1, title="a&#1;b\x02c", description="d&#xFFFE;e")]
+    planet.run()
+    assert planet.titles() == ["abc"]
+
+
+def test_h3_unsafe_links_are_not_published(planet, feed):
+    feed.items = [an_item(1, link="java&#9;script:alert(1)", guid="javascript:alert(2)", description="x")]
+    planet.run()
+    for name, (body, _) in planet.documents().items():
+        assert b"script:" not in body, name
