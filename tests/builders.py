@@ -35,6 +35,7 @@ def an_entry(post: Post, *, dated: bool = True, **fields: Any) -> Entry:
     raw = draft_bytes(Draft(title=post.title, content=post.content, guid=post.guid))
     defaults = {
         "post": post,
+        "id": post.id,
         "dated": dated,
         "path": None,
         "link_key": (post.link or "").removeprefix("https://"),

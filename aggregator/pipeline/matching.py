@@ -38,7 +38,7 @@ class Changes:
     @property
     def new(self) -> int:
         """How many posts the store did not have."""
-        return sum(entry.post.id not in self.known for entry in self.entries)
+        return sum(entry.id not in self.known for entry in self.entries)
 
     @property
     def changed(self) -> int:
@@ -74,6 +74,7 @@ def settle(changes: Changes, prepared: Prepared, *, key: str, known: Known | Non
             post = replace(post, published=datetime.fromtimestamp(known.published, UTC))
     entry = Entry(
         post=post,
+        id=known.id if known is not None else post.id,
         dated=prepared.dated or (known is not None and known.dated),
         path=prepared.path,
         link_key=prepared.identity.link_key,
@@ -89,4 +90,4 @@ def settle(changes: Changes, prepared: Prepared, *, key: str, known: Known | Non
         changes.entries.append(entry)
         if known is not None:
             changes.known[known.id] = known
-    return post.id
+    return entry.id

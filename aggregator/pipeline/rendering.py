@@ -26,7 +26,8 @@ def render_feeds(store_url: str, site: Site, output: Path, feeds: Sequence[Feed]
     try:
         with store.read() as tx:
             for feed in feeds:
-                posts = tx.feeds.select(feed.categories, feed.limit)
+                selection = tx.feeds.select(feed.categories, feed.limit)
+                posts = selection.posts
                 updated = max((stamp(post.changed) for post in posts), default=None)
                 try:
                     documents.append(_documents(feed, posts, site, templates))
@@ -34,7 +35,7 @@ def render_feeds(store_url: str, site: Site, output: Path, feeds: Sequence[Feed]
                     results.append(FeedResult(feed.slug, error=str(error)))
                     documents.append([])
                 else:
-                    results.append(FeedResult(feed.slug, tx.feeds.count(feed.categories), updated))
+                    results.append(FeedResult(feed.slug, selection.total, updated))
     finally:
         store.close()
     return _written(writer, results, documents)

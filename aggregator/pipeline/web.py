@@ -109,7 +109,7 @@ def _match(
         changes.warnings.append(f"{len(parsed.drafts) - len(drafts)} items without any content were left out")
     pairs = [(draft, identity) for draft, identity in zip(drafts, identify(drafts), strict=True) if identity]
     finder = _Finder(tx, source, [identity for _, identity in pairs])
-    done = {entry.post.id for entry in changes.entries}
+    done = {entry.id for entry in changes.entries}
     for draft, identity in pairs:
         _, hashed = hash_of(draft)
         stored = finder.exactly(identity)
@@ -119,7 +119,7 @@ def _match(
         prepared = prepare(normalize, draft, identity, now)
         key, known = finder.find(prepared)
         if known is not None and known.id in done:  # made anew from its stored draft a moment ago: the fresh one wins
-            changes.entries = [entry for entry in changes.entries if entry.post.id != known.id]
+            changes.entries = [entry for entry in changes.entries if entry.id != known.id]
         title = prepared.post.title or prepared.post.link or prepared.post.guid
         changes.warnings.extend(f"{title[:60]}: {warning}" for warning in prepared.warnings)
         settle(changes, prepared, key=key, known=known, base_url=site.base_url)

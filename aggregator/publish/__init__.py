@@ -1,1 +1,1 @@
-"""Posts become documents, and documents reach the disk."""
+"""From posts to documents, and from documents to the disk."""

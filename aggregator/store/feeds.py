@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, delete, distinct, func, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, delete, distinct, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from aggregator.models import Category, Post
 from aggregator.store.posts import read_post
 from aggregator.store.schema import bodies, categories, feeds, memberships, posts
-
-_CHUNK = 200  # posts whose bodies are read in one statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +32,14 @@ class FeedState:
     rendered: int
     posts: int
     updated: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What a feed holds: its posts, and how many there would be without a limit."""
+
+    posts: list[Post]
+    total: int
 
 
 class Feeds:
@@ -85,71 +91,57 @@ class Feeds:
             statement = delete(feeds).where(feeds.c.slug == bindparam("b_slug"))
             self._connection.execute(statement, [{"b_slug": slug} for slug in slugs])
 
-    def select(self, chosen: Sequence[Category], limit: int | None) -> list[Post]:
+    def select(self, chosen: Sequence[Category], limit: int | None) -> Selection:
         """The newest live posts of any of the categories, each once, newest first (by date, then id).
 
         A post that several sources carry (the same GUID, or the same link and title) is taken once, and a GUID never twice.
         """
-        return list(self._posts(self._choose(self._category_ids(chosen), limit)))
-
-    def count(self, chosen: Sequence[Category]) -> int:
-        """How many live posts any of the categories hold; for one category without looking at posts."""
-        ids = self._category_ids(chosen)
-        if len(ids) <= 1:
-            query = select(func.sum(categories.c.posts)).where(categories.c.id.in_(ids))
-        else:
-            query = select(func.count(distinct(memberships.c.post_id))).where(memberships.c.category_id.in_(ids))
-        return self._connection.execute(query).scalar() or 0
-
-    def _category_ids(self, chosen: Sequence[Category]) -> list[int]:
-        query = select(categories.c.id).where(categories.c.path.in_([category.path for category in chosen]))
-        return list(self._connection.execute(query.order_by(categories.c.id)).scalars())
-
-    def _choose(self, category_ids: Sequence[int], limit: int | None) -> list[int]:
-        """Ids of posts, duplicates left out; asks for more where leaving them out made the selection too short."""
-        wanted = None if limit is None else limit + limit // 4
-        while True:
-            ordered = self._newest(category_ids, wanted)
-            unique = self._unique(ordered)
-            if limit is None or wanted is None:
-                return unique
-            if len(unique) >= limit or len(ordered) < wanted:
-                return unique[:limit]
+        query = select(categories.c.id, categories.c.posts).where(categories.c.path.in_([one.path for one in chosen]))
+        found = self._connection.execute(query.order_by(categories.c.id)).all()
+        ids = [row[0] for row in found]
+        total = found[0][1] if len(found) == 1 else self._count(ids)
+        wanted = limit
+        while True:  # once, but where so many duplicates were left out that the selection became too short
+            rows = self._newest(ids, wanted)
+            unique = _unique(rows)
+            if limit is None or wanted is None or len(unique) >= limit or len(rows) < wanted:
+                return Selection([read_post(row) for row in unique[:limit]], total)
             wanted *= 4
 
-    def _newest(self, category_ids: Sequence[int], limit: int | None) -> list[int]:
-        found: set[tuple[int, int]] = set()
+    def _count(self, category_ids: Sequence[int]) -> int:
+        query = select(func.count(distinct(memberships.c.post_id))).where(memberships.c.category_id.in_(category_ids))
+        return self._connection.execute(query).scalar() or 0
+
+    def _newest(self, category_ids: Sequence[int], limit: int | None) -> list[RowMapping]:
+        """The newest posts of each category, merged."""
+        found: dict[tuple[int, int], RowMapping] = {}
         for category_id in category_ids:
-            query = (
-                select(memberships.c.published, memberships.c.post_id)
+            newest = (
+                select(memberships.c.post_id)
                 .where(memberships.c.category_id == category_id)
                 .order_by(memberships.c.published.desc(), memberships.c.post_id.desc())
                 .limit(limit)
+                .subquery()
             )
-            found.update((row[0], row[1]) for row in self._connection.execute(query))
-        return [post_id for _, post_id in sorted(found, reverse=True)[:limit]]
+            query = (
+                select(posts, bodies.c.content, bodies.c.summary)
+                .join(newest, newest.c.post_id == posts.c.id)
+                .join(bodies, bodies.c.post_id == posts.c.id)
+            )
+            for row in self._connection.execute(query).mappings():
+                found[row["published"], row["id"]] = row
+        return [found[key] for key in sorted(found, reverse=True)[:limit]]
 
-    def _unique(self, ordered: Sequence[int]) -> list[int]:
-        """The ids without those whose GUID an earlier one has, or whose link and title one of another source."""
-        facts: dict[int, tuple[str, str, str, str]] = {}
-        for start in range(0, len(ordered), _CHUNK):
-            columns = (posts.c.id, posts.c.guid, posts.c.source, posts.c.link_key, posts.c.title)
-            query = select(*columns).where(posts.c.id.in_(ordered[start : start + _CHUNK]))
-            facts.update({row[0]: (row[1], row[2], row[3], row[4]) for row in self._connection.execute(query)})
-        guids: set[str] = set()
-        headlines: dict[tuple[str, str], str] = {}  # a source itself may well give two posts one link and one title
-        unique = []
-        for post_id in ordered:
-            guid, source, link_key, title = facts[post_id]
-            first = headlines.setdefault((link_key, title), source) if link_key and title else source
-            if guid not in guids and first == source:
-                unique.append(post_id)
-            guids.add(guid)
-        return unique
 
-    def _posts(self, ordered: Sequence[int]) -> Iterator[Post]:
-        for start in range(0, len(ordered), _CHUNK):
-            chunk = ordered[start : start + _CHUNK]
-            query = select(posts, bodies.c.content, bodies.c.summary).join(bodies, bodies.c.post_id == posts.c.id)
-            rows = {row["id"]: row for row in self._connection.execute(query.where(posts.c.id.in_(chunk))).mappings()}
-            yield from (read_post(rows[post_id]) for post_id in chunk)
+def _unique(rows: Sequence[RowMapping]) -> list[RowMapping]:
+    """The rows without those whose GUID an earlier one has, or whose link and title one of another source."""
+    guids: set[str] = set()
+    headlines: dict[tuple[str, str], str] = {}  # a source itself may well give two posts one link and one title
+    unique = []
+    for row in rows:
+        link_key, title, source = row["link_key"], row["title"], row["source"]
+        first = headlines.setdefault((link_key, title), source) if link_key and title else source
+        if row["guid"] not in guids and first == source:
+            unique.append(row)
+        guids.add(row["guid"])
+    return unique

@@ -40,6 +40,7 @@ class Entry:
     """A post on its way into the store, with what is kept beside it."""
 
     post: Post
+    id: int  # the post's, which is a hash: computed once
     dated: bool  # whether its source gave the date
     path: str | None
     link_key: str
@@ -119,9 +120,9 @@ class Posts:
 
         `known` holds what the store had of them, by id; the caller left out the posts that did not change.
         """
-        entries = sorted(entries, key=lambda entry: entry.post.id)  # neighbours in the table's order write fewer pages
-        new = [entry for entry in entries if entry.post.id not in known]
-        old = [entry for entry in entries if entry.post.id in known]
+        entries = sorted(entries, key=lambda entry: entry.id)  # neighbours in the table's order write fewer pages
+        new = [entry for entry in entries if entry.id not in known]
+        old = [entry for entry in entries if entry.id in known]
         if new:
             self._connection.execute(insert(posts), [_row(entry, now) | {"first_seen": stamp(now)} for entry in new])
             self._connection.execute(insert(bodies), [_body(entry) for entry in new])
@@ -134,16 +135,16 @@ class Posts:
             statement = update(bodies).where(bodies.c.post_id == bindparam("b_post_id")).values(**columns)
             self._connection.execute(statement, rows)
         held = {
-            entry.post.id: (stamp(entry.post.published), _holders(entry.post.categories))
+            entry.id: (stamp(entry.post.published), _holders(entry.post.categories))
             for entry in entries
             if entry.post.state is State.LIVE
         }
-        return self._hold(held, left=[entry.post.id for entry in old])
+        return self._hold(held, left=[entry.id for entry in old])
 
     def touch(self, entries: Sequence[Entry]) -> None:
         """Notes drafts that changed without changing what is published of them."""
         rows = [
-            {"b_id": entry.post.id, "b_hash": entry.draft_hash, "b_path": entry.path, "b_draft": entry.draft}
+            {"b_id": entry.id, "b_hash": entry.draft_hash, "b_path": entry.path, "b_draft": entry.draft}
             for entry in entries
         ]
         if rows:
@@ -253,7 +254,7 @@ def _holders(listed: Sequence[Category]) -> list[str]:
 def _row(entry: Entry, now: datetime) -> dict[str, Any]:
     post = entry.post
     return {
-        "id": post.id,
+        "id": entry.id,
         "source": post.source,
         "key": post.key,
         "link_key": entry.link_key,
@@ -276,7 +277,7 @@ def _row(entry: Entry, now: datetime) -> dict[str, Any]:
 
 def _body(entry: Entry) -> dict[str, Any]:
     return {
-        "post_id": entry.post.id,
+        "post_id": entry.id,
         "content": entry.post.content,
         "summary": entry.post.summary,
         "draft": entry.draft,

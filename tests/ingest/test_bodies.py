@@ -59,7 +59,9 @@ def test_a_folder_of_html_posts_never_imports_the_markdown_library():
         "read_post(b'---\\ntitle: a\\n---\\n\\n<div>a</div>\\n', 'a.md'); print('markdown_it' in sys.modules)\n"
         "read_post(b'---\\ntitle: a\\n---\\n\\na\\n', 'a.md'); print('markdown_it' in sys.modules)"
     )
-    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split() == ["False", "True"]
+    assert subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    ).stdout.split() == ["False", "True"]
 
 
 @pytest.mark.parametrize("unit", ["<div>", "<!--", "<!---->", "<pre>", "</p>", "<div>\n\n", "<", "<p>\n\nb</p>"])

@@ -11,7 +11,12 @@ TEXT = "---\ntitle: 加装电梯，补绿种绿\n---\n\n居民区一大波实事
 
 @pytest.mark.parametrize(
     "data",
-    [TEXT.encode(), codecs.BOM_UTF8 + TEXT.encode(), TEXT.replace("\n", "\r\n").encode(), TEXT.replace("\n", "\r").encode()],
+    [
+        TEXT.encode(),
+        codecs.BOM_UTF8 + TEXT.encode(),
+        TEXT.replace("\n", "\r\n").encode(),
+        TEXT.replace("\n", "\r").encode(),
+    ],
     ids=["plain", "mark", "crlf", "cr"],
 )
 def test_utf_8_is_read_without_a_word(data):
@@ -20,7 +25,13 @@ def test_utf_8_is_read_without_a_word(data):
 
 @pytest.mark.parametrize(
     ("encoding", "named"),
-    [("gb18030", "GB18030"), ("gbk", "GB18030"), ("utf-16", "UTF-16"), ("utf-16-le", "UTF-16"), ("utf-16-be", "UTF-16")],
+    [
+        ("gb18030", "GB18030"),
+        ("gbk", "GB18030"),
+        ("utf-16", "UTF-16"),
+        ("utf-16-le", "UTF-16"),
+        ("utf-16-be", "UTF-16"),
+    ],
 )
 def test_m5_another_encoding_is_recognised_and_said(encoding, named):
     text, warning = decode(TEXT.encode(encoding))

@@ -27,7 +27,12 @@ def test_the_date_is_the_first_that_says_something(fields, published):
 
 @pytest.mark.parametrize(
     ("path", "date"),
-    [("2021-07-04-a-b.md", "2021-07-04"), ("_posts/2021-7-4-a.md", "2021-7-4"), ("2021-07-04.md", None), ("x-2021-07-04-a.md", None)],
+    [
+        ("2021-07-04-a-b.md", "2021-07-04"),
+        ("_posts/2021-7-4-a.md", "2021-7-4"),
+        ("2021-07-04.md", None),
+        ("x-2021-07-04-a.md", None),
+    ],
 )
 def test_jekyll_s_file_name_holds_the_date_where_no_field_does(path, date):
     assert draft(path).published == date
@@ -61,7 +66,13 @@ def test_categories_keep_their_shape(value, expected):
 
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [("a b", ("a b",)), ("a, b，c", ("a", "b", "c")), (["a, b", "c"], ("a, b", "c")), ([["a"], "b"], ("a", "b")), ("", ())],
+    [
+        ("a b", ("a b",)),
+        ("a, b，c", ("a", "b", "c")),
+        (["a, b", "c"], ("a, b", "c")),
+        ([["a"], "b"], ("a", "b")),
+        ("", ()),
+    ],
 )
 def test_tags_are_flat(value, expected):
     assert draft(tags=value).tags == expected
@@ -160,7 +171,10 @@ def test_an_excerpt_that_is_written_comes_before_the_one_from_the_body():
 
 def test_enclosures_are_urls_or_maps():
     given = [{"url": "http://x/a.mp3", "type": "audio/mpeg", "length": "12"}, "http://x/b.mp3", {"type": "no url"}]
-    assert draft(enclosure=given).enclosures == (Enclosure("http://x/a.mp3", "audio/mpeg", 12), Enclosure("http://x/b.mp3"))
+    assert draft(enclosure=given).enclosures == (
+        Enclosure("http://x/a.mp3", "audio/mpeg", 12),
+        Enclosure("http://x/b.mp3"),
+    )
     assert draft(audio="http://x/c.mp3").enclosures == (Enclosure("http://x/c.mp3"),)
 
 

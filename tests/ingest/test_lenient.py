@@ -34,7 +34,9 @@ def fields(block, style="yaml"):
     ],
 )
 def test_m2_quotes_around_a_whole_value_are_stripped_and_no_others(written, expected):
-    assert unquoted(written).strip("'") == expected.strip("'") if set(written) == {"'"} else unquoted(written) == expected
+    assert (
+        unquoted(written).strip("'") == expected.strip("'") if set(written) == {"'"} else unquoted(written) == expected
+    )
 
 
 @pytest.mark.parametrize(
@@ -86,12 +88,17 @@ def test_an_item_may_go_on_in_the_next_line():
 
 
 def test_what_needs_a_parser_says_so():
-    found = {field.name: field.simple for field in Reader(KNOWN).fields("author:\n  name: x\ntags: [a]\ntitle: a\nlang: zh")}
+    found = {
+        field.name: field.simple for field in Reader(KNOWN).fields("author:\n  name: x\ntags: [a]\ntitle: a\nlang: zh")
+    }
     assert found == {"author": False, "tags": False, "title": True, "lang": True}
 
 
 def test_toml_and_json_are_read_the_same_way():
-    assert fields("title = 'a'b'\ndate = 2021-02-31\n[params]\ntitle = 'no'", "toml") == {"title": "a'b", "date": "2021-02-31"}
+    assert fields("title = 'a'b'\ndate = 2021-02-31\n[params]\ntitle = 'no'", "toml") == {
+        "title": "a'b",
+        "date": "2021-02-31",
+    }
     assert fields('"title": "a",\n"date": "2021"', "json") == {"title": "a", "date": "2021"}
 
 

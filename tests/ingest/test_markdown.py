@@ -37,23 +37,41 @@ def test_m8_tables_are_rendered():
         ("{%- raw -%}{{x}}{%- endraw -%}", "<p>{{x}}</p>"),
         ("{% raw %}\n```\n{{ x }}\n```\n{% endraw %}", "<pre><code>{{ x }}\n</code></pre>"),
         ("{% asset_img a.jpg %}", '<p><img src="a.jpg" alt=""></p>'),
-        ("{% asset_img a b.jpg 3 2 \"T 'A<'\" %}", '<p><img src="b.jpg" width="3" height="2" title="T" alt="A&lt;"></p>'),
+        (
+            "{% asset_img a b.jpg 3 2 \"T 'A<'\" %}",
+            '<p><img src="b.jpg" width="3" height="2" title="T" alt="A&lt;"></p>',
+        ),
         ("{% asset_img 图 片.png %}", '<p><img src="%E7%89%87.png" alt=""></p>'),
         ("{% asset_img plain %}", '<p><img src="plain" alt=""></p>'),
         ("![x]({% asset_path my pic.png %})", '<p><img src="my%20pic.png" alt="x" /></p>'),
         ("{% asset_link a.pdf The paper %}", '<p><a href="a.pdf">The paper</a></p>'),
         ("{% img left /a/b.png 10 Title %}", '<p><img src="/a/b.png" width="10" title="Title" alt="Title"></p>'),
-        ("{% codeblock T lang:js %}\na<b {{ x }}\n{% endcodeblock %}", '<pre><code class="language-js">a&lt;b {{ x }}\n</code></pre>'),
+        (
+            "{% codeblock T lang:js %}\na<b {{ x }}\n{% endcodeblock %}",
+            '<pre><code class="language-js">a&lt;b {{ x }}\n</code></pre>',
+        ),
         ("{% highlight c++ linenos %}\n*a*\n{% endhighlight %}", '<pre><code class="language-c++">*a*\n</code></pre>'),
-        ("{% blockquote Me <x> %}\n*a*\n{% endblockquote %}", "<blockquote>\n<p><em>a</em></p>\n<footer>Me &lt;x&gt;</footer>\n</blockquote>"),
+        (
+            "{% blockquote Me <x> %}\n*a*\n{% endblockquote %}",
+            "<blockquote>\n<p><em>a</em></p>\n<footer>Me &lt;x&gt;</footer>\n</blockquote>",
+        ),
         ("See {% post_link 2021/foo '*T*' %}.", "<p>See *T*.</p>"),
         ("{% post_link 2021/foo %}", "<p>foo</p>"),
-        ("{% youtube abc %}", '<p><a href="https://www.youtube.com/watch?v=abc">https://www.youtube.com/watch?v=abc</a></p>'),
+        (
+            "{% youtube abc %}",
+            '<p><a href="https://www.youtube.com/watch?v=abc">https://www.youtube.com/watch?v=abc</a></p>',
+        ),
         ("{% link T https://x/ %}", '<p><a href="https://x/">T</a></p>'),
         ("{% comment %}no{% endcomment %}yes", "<p>yes</p>"),
-        ('{{< figure src="/a.png" title="T<" >}}', '<figure><img src="/a.png" alt="T&lt;"><figcaption>T&lt;</figcaption></figure>'),
+        (
+            '{{< figure src="/a.png" title="T<" >}}',
+            '<figure><img src="/a.png" alt="T&lt;"><figcaption>T&lt;</figcaption></figure>',
+        ),
         ('{{< figure src="a.png" link="/b" />}}', '<figure><a href="/b"><img src="a.png" alt=""></a></figure>'),
-        ('{{< youtube id="abc" >}}', '<p><a href="https://www.youtube.com/watch?v=abc">https://www.youtube.com/watch?v=abc</a></p>'),
+        (
+            '{{< youtube id="abc" >}}',
+            '<p><a href="https://www.youtube.com/watch?v=abc">https://www.youtube.com/watch?v=abc</a></p>',
+        ),
         ("{{< highlight go >}}\nx<y\n{{< /highlight >}}", '<pre><code class="language-go">x&lt;y\n</code></pre>'),
         ("{{</* x */>}}", "<p>{{&lt; x &gt;}}</p>"),
         ("![a]({{ '/b.png' | relative_url }})", '<p><img src="/b.png" alt="a" /></p>'),
@@ -136,7 +154,10 @@ def test_text_cannot_pretend_to_be_the_place_of_a_tag(text):
     assert html(text).count("<img") == 1
 
 
-@pytest.mark.parametrize("unit", ["{%", "{{", "{{<", "{% raw %}", "` ``", "$$", "{% highlight x %}", "<pre>", "{{ x }}", "~~~\n", "    a\n\n"])
+@pytest.mark.parametrize(
+    "unit",
+    ["{%", "{{", "{{<", "{% raw %}", "` ``", "$$", "{% highlight x %}", "<pre>", "{{ x }}", "~~~\n", "    a\n\n"],
+)
 @pytest.mark.parametrize("markdown", [True, False])
 def test_hostile_tags_are_expanded_in_linear_time(unit, markdown):
     tags.expand(unit * (100_000 // len(unit)), markdown=markdown)

@@ -69,7 +69,16 @@ def test_a_time_without_seconds_is_read(raw):
 
 @pytest.mark.parametrize(
     "raw",
-    ["2021-07-04", "2021/7/4", "2021年07月04日", "2021 年 7 月 4 日", "20210704", "July 4, 2021", "七月 4, 2021", "04-Jul-2021"],
+    [
+        "2021-07-04",
+        "2021/7/4",
+        "2021年07月04日",
+        "2021 年 7 月 4 日",
+        "20210704",
+        "July 4, 2021",
+        "七月 4, 2021",
+        "04-Jul-2021",
+    ],
 )
 def test_p12_a_day_without_a_time_is_its_midnight_in_the_zone(raw):
     assert read_date(raw, SHANGHAI) == MIDNIGHT
@@ -135,12 +144,16 @@ def test_midnight_at_the_end_of_a_day_and_a_leap_second_are_moments():
     assert read_date("2016-12-31T23:59:60Z", UTC) == datetime(2017, 1, 1, tzinfo=UTC)
 
 
-@pytest.mark.parametrize(("raw", "hour"), [("上午12:05", 0), ("中午12:05", 12), ("凌晨3:05", 3), ("晚上9:05", 21), ("下午15:05", 15)])
+@pytest.mark.parametrize(
+    ("raw", "hour"), [("上午12:05", 0), ("中午12:05", 12), ("凌晨3:05", 3), ("晚上9:05", 21), ("下午15:05", 15)]
+)
 def test_the_halves_of_a_chinese_day_are_known(raw, hour):
     assert read_date(f"2021年7月4日 {raw}", UTC) == datetime(2021, 7, 4, hour, 5, tzinfo=UTC)
 
 
-@pytest.mark.parametrize(("raw", "year"), [("04 Jul 49 00:00 GMT", 2049), ("04 Jul 99 00:00 GMT", 1999), ("04 Jul 121 00:00 GMT", 2021)])
+@pytest.mark.parametrize(
+    ("raw", "year"), [("04 Jul 49 00:00 GMT", 2049), ("04 Jul 99 00:00 GMT", 1999), ("04 Jul 121 00:00 GMT", 2021)]
+)
 def test_short_years_are_read_as_rfc_2822_says(raw, year):
     assert read_date(raw, UTC) == datetime(year, 7, 4, tzinfo=UTC)
 
@@ -150,7 +163,8 @@ def test_an_unknown_zone_is_utc_as_rfc_2822_says():
 
 
 @pytest.mark.parametrize(
-    ("year", "expected"), [(1626, False), (1970, False), (1989, False), (1990, True), (2026, True), (2099, True), (2286, False)]
+    ("year", "expected"),
+    [(1626, False), (1970, False), (1989, False), (1990, True), (2026, True), (2099, True), (2286, False)],
 )
 def test_p12_only_a_date_since_1990_and_within_a_century_is_plausible(year, expected):
     assert plausible(datetime(year, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)) is expected

@@ -1,7 +1,6 @@
 """The HTML that is published: safe, absolute, well-formed, and cleaned once and for all."""
 
 import re
-import time
 from html.parser import HTMLParser
 
 import pytest
@@ -9,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from aggregator.normalize.bounds import MAX_BYTES, MAX_DEPTH
+from aggregator.images.rewrite import LAZY
 from aggregator.normalize.html import CleanHtml, HtmlCleaner
 
 BASE = "https://blog.example/d/post"
@@ -156,6 +155,7 @@ def test_h6_a_frame_on_the_allow_list_stays_in_a_sandbox_and_over_https():
         '<iframe src="https://player.bilibili.com/player.html?aid=1" width="640" '
         'sandbox="allow-scripts allow-same-origin allow-popups allow-presentation" allowfullscreen="" loading="lazy"></iframe>'
     )
+    assert 'src="https://WWW.youtube.com/embed/a"' in clean('<iframe src="https://WWW.youtube.com/embed/a"></iframe>')
     assert 'src="https://www.youtube.com/embed/a"' in clean(
         '<iframe data-src="http://www.youtube.com/embed/a"></iframe>'
     )
@@ -332,61 +332,21 @@ def test_p10_what_xml_cannot_hold_is_removed_everywhere():
     etree.fromstring(f"<x>{text}</x>")
 
 
-def test_p7_nesting_is_flattened_below_256_and_no_text_is_lost():
-    result = CLEANER.clean("<div>" * 3000 + "deep" + "</div>x" * 3000, BASE)
-    assert result.html.count("<div>") == MAX_DEPTH
-    assert "deep" in result.html
-    assert result.html.count("x") == 3000
-    assert result.warnings == ("nesting deeper than 256 was flattened",)
-    assert CLEANER.clean(result.html, BASE) == CleanHtml(result.html)
+def test_names_of_attributes_that_xml_does_not_know_cost_nothing():
+    assert clean('<p data-@click="a" data-a:b=1 :x=y @z=1 xml:lang=en xmlns:o="p" a"b=c>x <b data-{=1>y</b></p>') == (
+        "<p>x <b>y</b></p>"
+    )
 
 
-def test_nesting_of_256_is_left_alone():
-    text = "<div>" * MAX_DEPTH + "x" + "</div>" * MAX_DEPTH
-    assert CLEANER.clean(text, BASE) == CleanHtml(text)
-
-
-BOMBS = {
-    "elements": "<div>" * 100_000 + "x",
-    "custom elements": "<p-x>" * 100_000 + "x",
-    "formatting": "<p>" + "".join(f"<b title={number}>" for number in range(900)) + "</p>" + "<p>x</p>" * 3000,
-    "links": "".join(f"<a href=/{number}><p>" for number in range(20_000)) + "x",
-    "frames": "<iframe src=//e.example/a></iframe>" * 5000 + "x",
-    "unclosed frames": "<iframe src=//e.example/a>" * 20_000 + "x",
-    "dead links": "<a>x</a>" * 20_000,
-    "empty elements": "<p></p>x" * 20_000,
-    "tables": "<table><tr><td>" * 20_000 + "x",
-    "signs": "x" + "<" * 200_000,
-    "ampersands": "x" + "&" * 100_000,
-    "comments": "x" + "<!--" * 100_000,
-}
-
-
-@pytest.mark.parametrize("name", BOMBS)
-def test_p7_no_markup_takes_time_or_space_beyond_its_size(name):
-    started = time.process_time()
-    result = CLEANER.clean(BOMBS[name], BASE)
-    assert time.process_time() - started < 5  # 0.1 to 0.5 s where this was written; 6 s to hours without the bounds
-    assert "x" in result.html
-    assert len(result.html) < 2 * MAX_BYTES
-
-
-def test_p7_content_over_1_mb_is_cut_at_a_tag():
-    result = CLEANER.clean("<p>内容<b>x</b></p>" * 100_000, BASE)
-    assert MAX_BYTES * 0.9 < len(result.html.encode()) <= MAX_BYTES
-    assert result.html.endswith("</p>")
-    assert result.html.startswith("<p>内容<b>x</b></p>")
-    assert result.warnings == ("content cut at 1 MB: it has 2.1 MB",)
-
-
-def test_a_sloppy_page_keeps_its_links_and_tables():
-    row = '<tr><td><b>x<td><a href="https://e.example/">y</a>'
-    result = CLEANER.clean(f"<table>{row * 500}</table>", BASE)
-    assert result.html.count("<a href") == 500
-    assert result.html.count("<td>") == 1000
+def test_every_lazy_attribute_that_the_image_pass_repairs_gets_to_it():
+    for name in LAZY:
+        seen = []
+        HtmlCleaner(lambda root, _, seen=seen: seen.extend(root[0].keys()) or ()).clean(f'<img {name}="x">', None)
+        assert name in seen
 
 
 NASTY = [
+    *("<p data-@x=1>", "<img a:b=c data-src=x>", "<x:y>", "<p xmlns:a=b>"),
     *(
         "<p>",
         "</p>",
@@ -484,7 +444,7 @@ NASTY = [
 ]
 
 
-@settings(derandomize=True, max_examples=1500, deadline=None)
+@settings(derandomize=True, max_examples=600, deadline=None)
 @given(st.lists(st.sampled_from(NASTY), max_size=25).map("".join))
 def test_cleaning_is_done_once_and_for_all_and_nothing_alive_is_left(markup):
     text = clean(markup)
@@ -494,7 +454,7 @@ def test_cleaning_is_done_once_and_for_all_and_nothing_alive_is_left(markup):
     assert len(list(root.iter())) == text.count("<") - text.count("</") + 1
 
 
-@settings(derandomize=True, max_examples=300, deadline=None)
+@settings(derandomize=True, max_examples=200, deadline=None)
 @given(st.text())
 def test_any_text_is_cleaned_without_an_error(text):
     clean(text)

@@ -1,0 +1,1 @@
+"""From a draft to a post: dates, text, HTML, categories, links, identity."""

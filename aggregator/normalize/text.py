@@ -1,0 +1,167 @@
+"""Text that may stand in any document: control characters gone, markup turned into what a reader sees.
+
+Everything here is pure and needs the standard library only. The rule behind it is XML 1.0 §2.2: a document that holds one
+forbidden character is not a document, so no character that XML forbids or discourages gets past `clean_text`.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from html.entities import html5
+
+# C0 and C1 controls, surrogates and noncharacters (XML 1.0 §2.2 forbids the first and third, discourages the others), and
+# the byte order mark, which inside a text only ever comes from files glued together. TAB, LF, CR and NEL are line breaks.
+_JUNK = re.compile(
+    "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufdd0-\ufdef\ufeff\ufffe\uffff"
+    + "".join(f"{chr(plane * 0x10000 + 0xFFFE)}{chr(plane * 0x10000 + 0xFFFF)}" for plane in range(1, 17))
+    + "]"
+)
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_SPACES = re.compile(r"\s{2,}|[^\S ]")  # what folding changes: a run, or one that is no plain space
+_LINE_ENDS = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
+
+_BLOCKS = frozenset(
+    re.findall(
+        r"\w+",
+        "address article aside blockquote body br caption center dd details dialog dir div dl dt fieldset figcaption figure "
+        "footer form frameset h1 h2 h3 h4 h5 h6 head header hr html legend li main menu nav ol optgroup option p pre "
+        "section summary table tbody td tfoot th thead tr ul",
+    )
+)
+_INLINES = frozenset(
+    re.findall(
+        r"\w+",
+        "a abbr acronym applet area audio b base basefont bdi bdo big blink button canvas cite code col colgroup data "
+        "datalist del dfn em embed font frame i iframe img input ins kbd label link map mark marquee meta meter nobr "
+        "noembed noframes noscript object output param picture plaintext progress q rb rp rt rtc ruby s samp select slot "
+        "small source span strike strong sub sup svg template textarea time title tt track u var video wbr xmp",
+    )
+)
+_SILENT = "script|style|template"  # their content is code, never text
+_SILENT_ELEMENT = re.compile(rf"<({_SILENT})\b[^<>]*>.*?(?:</\1\s*>|\Z)", re.IGNORECASE | re.DOTALL)
+_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)|<!doctype[^>]*>|<\?[a-z][^>]*\?>", re.IGNORECASE | re.DOTALL)
+_CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
+_TAG = re.compile(r"</?([a-zA-Z][a-zA-Z0-9]*)(?:\s[^<>]*|/)?>")
+_ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+
+# Text for a list of posts is taken from the beginning of their HTML; a body may be a megabyte long.
+_LOOKED_AT = 20_000
+
+
+def clean_text(text: str, *, lines: bool = False) -> str:
+    r"""The text without characters that no document may hold; on one line, or with its line breaks if `lines` is set.
+
+    Halves of a surrogate pair that stand side by side become the character they meant. On one line, every run of white
+    space becomes one space and the ends are trimmed; letters are never normalised.
+
+    >>> clean_text(" a\x00b\n\t c ")
+    'ab c'
+    """
+    if _JUNK.search(text):
+        if _SURROGATE.search(text):
+            text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "ignore")
+        text = _JUNK.sub("", text)
+    if lines:
+        return _LINE_ENDS.sub("\n", text)
+    return fold(text)
+
+
+def fold(text: str) -> str:
+    """The text on one line: every run of white space is one space, and there is none at the ends."""
+    return " ".join(text.split()) if _SPACES.search(text) else text.strip()
+
+
+def plain_text(markup: str) -> str:
+    """What a reader sees of the markup, on one line and clean: HTML tags gone, entities decoded exactly once.
+
+    Only tags that HTML knows are tags: `Vec<T>` and `a < b` stay as they are. What decoding uncovers is text, never a
+    tag again, so `&lt;b&gt;` is shown as `<b>`.
+
+    >>> plain_text("<b>Q&amp;A</b>: Vec<T> &amp;lt;")
+    'Q&A: Vec<T> &lt;'
+    """
+    if "<" in markup:
+        markup = _without_tags(markup)
+    if "&" in markup:
+        markup = decode_entities(markup)
+    return clean_text(markup)
+
+
+def decode_entities(text: str) -> str:
+    """The text with its character references decoded once; one without a semicolon (`AT&T`, `&section=1`) is text."""
+    return _ENTITY.sub(_decoded, text)
+
+
+def _decoded(match: re.Match[str]) -> str:
+    """The character that a reference names; `html.unescape` alone would read `&notit;` as `&not` and `it;`."""
+    reference = match.group()
+    return html.unescape(reference) if reference[1] == "#" else html5.get(reference[1:], reference)
+
+
+def _without_tags(markup: str) -> str:
+    """The markup without comments, code and the tags HTML knows; tags of blocks leave a space behind."""
+    if "<!" in markup or "<?" in markup:
+        markup = _CDATA.sub(lambda match: html.escape(match.group(1), quote=False), markup)
+        markup = _COMMENT.sub("", markup)
+    markup = _SILENT_ELEMENT.sub(" ", markup)
+
+    def shown(match: re.Match[str]) -> str:
+        name = match.group(1)
+        lowered = name.lower()
+        known = lowered in _BLOCKS or lowered in _INLINES
+        if not known or _is_type_parameter(match, markup):
+            return match.group()
+        return " " if lowered in _BLOCKS else ""
+
+    return _TAG.sub(shown, markup)
+
+
+def _is_type_parameter(match: re.Match[str], markup: str) -> bool:
+    """Whether this is `<A>` of `Option<A>`: one capital straight after a word, and never closed."""
+    name, start = match.group(1), match.start()
+    return (
+        len(name) == 1
+        and name.isupper()
+        and start > 0
+        and (markup[start - 1].isalnum() or markup[start - 1] == "_")
+        and f"</{name}>" not in markup
+    )
+
+
+def first_words(markup: str, length: int = 60) -> str:
+    """The beginning of what a reader sees, at most `length` characters, cut between words and ended by an ellipsis.
+
+    Chinese and Japanese are cut between characters, for want of spaces. Shown where a post has no title.
+    """
+    text = plain_text(_whole_tags(markup[:_LOOKED_AT]))
+    if len(text) <= length:
+        return text
+    cut = text[:length]
+    if not text[length].isspace():
+        head, space, _ = cut.rpartition(" ")
+        if space and len(head) >= length // 2:  # an overlong last word is cut through rather than lost
+            cut = head
+    return cut.rstrip(" ,.;:，。、；：—-") + "…"
+
+
+def _whole_tags(markup: str) -> str:
+    """The markup without a tag that the cut left open at its end."""
+    opened = markup.rfind("<")
+    return markup if opened <= markup.rfind(">") else markup[:opened]
+
+
+def escape(text: str) -> str:
+    """The text as HTML that shows exactly it, in content and in quoted attributes."""
+    return html.escape(text, quote=True)
+
+
+def text_to_html(text: str) -> str:
+    r"""The plain text as HTML: blank lines separate paragraphs, other line breaks stay.
+
+    >>> text_to_html("a < b\nc\n\nd")
+    '<p>a &lt; b<br>\nc</p>\n<p>d</p>'
+    """
+    paragraphs = re.split(r"\n[ \t]*(?:\n[ \t]*)+", clean_text(text, lines=True).strip())
+    shown = ("<br>\n".join(html.escape(line.strip(), quote=False) for line in part.split("\n")) for part in paragraphs)
+    return "\n".join(f"<p>{part}</p>" for part in shown if part)
