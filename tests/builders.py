@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from aggregator.models import Category, Draft, Post
-from aggregator.store.codec import draft_bytes, pack
+from aggregator.store.codec import details, draft_bytes, pack
 from aggregator.store.posts import Entry, post_hash
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
@@ -36,11 +36,12 @@ def an_entry(post: Post, *, dated: bool = True, **fields: Any) -> Entry:
     defaults = {
         "post": post,
         "id": post.id,
+        "details": details(post),
         "dated": dated,
         "path": None,
         "link_key": (post.link or "").removeprefix("https://"),
         "draft": pack(raw),
         "draft_hash": f"draft of {post.content}",
-        "post_hash": post_hash(post, dated=dated),
+        "post_hash": post_hash(post, details(post), dated=dated),
     }
     return Entry(**{**defaults, **fields})

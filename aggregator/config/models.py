@@ -192,7 +192,9 @@ class SourceBase(Model):
         "By default web feeds every 30 minutes, and files on this machine at every run.",
     )
     timezone: Zone | None = Field(None, description="Time zone of dates without one; by default the site's.")
-    language: Language | None = Field(None, description="Language of posts that do not say; by default the site's for files, and none for web feeds.")
+    language: Language | None = Field(
+        None, description="Language of posts that do not say; by default the site's for files, and none for web feeds."
+    )
     future: Literal["hold", "publish"] = Field(
         "hold", description="Posts dated in the future are held until they are due, or published at once."
     )

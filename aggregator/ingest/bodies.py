@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from aggregator.ingest import tags
-
 # CommonMark 0.31 §4.6: an HTML block that begins with one of these goes on until a blank line, whatever is inside.
 _BLOCKS = (
     "address|article|aside|base|basefont|blockquote|body|caption|center|col|colgroup|dd|details|dialog|dir|div|dl|dt|"
@@ -65,6 +63,8 @@ def _kept(text: str) -> Body:
     """The HTML without the generator's tags and the marker of its excerpt."""
     warnings: tuple[str, ...] = ()
     if "{%" in text or "{{<" in text:
+        from aggregator.ingest import tags  # noqa: PLC0415 - for the few HTML bodies that hold any
+
         expanded = tags.expand(text, markdown=False)
         text, warnings = expanded.text, expanded.warnings
     if "<!--" in text and (marker := _MORE.search(text)):

@@ -89,9 +89,9 @@ def _draft(entry: Entry, feed: _Feed) -> Draft:
     return Draft(
         guid=_text(entry, "id") or None,
         link=link or None,
-        base_url=absolute(content_base, *bases)
-        if content_base
-        else (link if is_web(link) else feed.site or feed.url) or None,
+        base_url=next(
+            filter(is_web, (content_base and absolute(content_base, *bases), link, feed.site, feed.url)), None
+        ),
         title=title or None,
         title_is_plain=feed.is_atom and _get(_get(entry, "title_detail") or {}, "type") == "text/plain",
         content=content,

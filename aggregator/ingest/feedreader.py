@@ -286,6 +286,8 @@ def _strictly(text: str) -> tuple[Any, SAXException | None]:
         parser.parse(source)
     except SAXException as error:
         return reader, error
+    except _SURPRISES as error:  # Python's XML reader stumbles over a namespace with a space in it
+        return reader, SAXException(f"it cannot be read: {type(error).__name__}", error)
     return reader, None
 
 

@@ -8,7 +8,7 @@ from urllib.parse import urljoin, urlsplit, urlunsplit
 # Query parameters whose value is a credential: whole names, or the last word of a compound one (`feed_token`).
 _SECRET = re.compile(
     r"(?:.*[-_.])?(?:key|apikey|token|code|auth|authorization|password|passwd|pass|pwd|secret|sig|signature|sign"
-    r"|session|sessionid|sid|credentials?|jwt|hash|private)",
+    r"|session|sessionid|sid|credentials?|jwt)",
     re.IGNORECASE,
 )
 _SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:")

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 from pathlib import Path
+from typing import NamedTuple
 
 from aggregator.errors import IngestError
 
@@ -21,9 +22,11 @@ _BRACES = re.compile(r"\{([^{}]*)\}")
 _ANYWHERE = re.compile(r"(?:\*\*/)?\*(\.[^*?\[\]/]+)")  # `**/*.md`, which nearly every source has
 
 
-@dataclass(frozen=True, slots=True)
-class FileStat:
-    """One regular file: its path below the folder with `/`, spelled as the file system spells it."""
+class FileStat(NamedTuple):
+    """One regular file: its path below the folder with `/`, spelled as the file system spells it.
+
+    A tuple, because there may be 100,000 of them in every run: a frozen dataclass takes four times as long to make.
+    """
 
     path: str
     size: int  # bytes
@@ -57,7 +60,7 @@ def scan(folder: Path, glob: str | Sequence[str] = "**/*.md") -> Scan:
             if not below:
                 raise IngestError(f"cannot read the folder {shown(os.fspath(folder))}: {_reason(error)}") from error
             walk.warnings.append(f"{shown(below)}: skipped, {_reason(error)}")
-    walk.files.sort(key=attrgetter("path"))  # comparing whole FileStats is 8 times slower
+    walk.files.sort(key=attrgetter("path"))
     return Scan(tuple(walk.files), tuple(sorted(walk.warnings)))
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Final
@@ -100,6 +99,8 @@ class TomlText(BaseHandler):
 
     def load(self, fm: str) -> Any:
         """The block; numbers with a point stay as written."""
+        import tomllib  # noqa: PLC0415 - for Hugo's files only
+
         return tomllib.loads(fm, parse_float=str)
 
 

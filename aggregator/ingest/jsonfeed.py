@@ -92,7 +92,7 @@ def _draft(item: dict[str, Any], feed: dict[str, Any], origin: Origin, home: str
     return Draft(
         guid=_text(item, "id") or None,
         link=link or None,
-        base_url=link if is_web(link) else home or None,
+        base_url=next(filter(is_web, (link, home)), None),
         title=_text(item, "title") or None,
         title_is_plain=True,
         content=content or as_html or None,

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from aggregator.models import Draft, Post
 from aggregator.normalize.identity import Identity, mint_guid
 from aggregator.normalize.post import Normalizer
-from aggregator.store.codec import digest, draft_bytes, pack
+from aggregator.store.codec import details, digest, draft_bytes, pack
 from aggregator.store.posts import Entry, Known, post_hash
 
 
@@ -72,15 +72,17 @@ def settle(changes: Changes, prepared: Prepared, *, key: str, known: Known | Non
         post = replace(post, guid=known.guid)
         if not prepared.dated:
             post = replace(post, published=datetime.fromtimestamp(known.published, UTC))
+    said = details(post)
     entry = Entry(
         post=post,
+        details=said,
         id=known.id if known is not None else post.id,
         dated=prepared.dated or (known is not None and known.dated),
         path=prepared.path,
         link_key=prepared.identity.link_key,
         draft=prepared.draft,
         draft_hash=prepared.draft_hash,
-        post_hash=post_hash(post, dated=prepared.dated),
+        post_hash=post_hash(post, said, dated=prepared.dated),
     )
     if known is not None and known.post_hash == entry.post_hash:
         changes.unchanged += 1

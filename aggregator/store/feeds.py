@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from sqlalchemy import Connection, RowMapping, bindparam, delete, distinct, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from aggregator.models import Category, Post
 from aggregator.store.posts import read_post
 from aggregator.store.schema import bodies, categories, feeds, memberships, posts
+from aggregator.store.upsert import upsert
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,22 +68,7 @@ class Feeds:
 
     def rendered(self, states: Sequence[FeedState]) -> None:
         """Remembers what was rendered, after it was written."""
-        if not states:
-            return
-        dialect = sqlite if self._connection.dialect.name == "sqlite" else postgresql
-        statement = dialect.insert(feeds)
-        changing = {name: statement.excluded[name] for name in ("recipe", "rendered", "posts", "updated")}
-        rows = [
-            {
-                "slug": state.slug,
-                "recipe": state.recipe,
-                "rendered": state.rendered,
-                "posts": state.posts,
-                "updated": state.updated,
-            }
-            for state in states
-        ]
-        self._connection.execute(statement.on_conflict_do_update(index_elements=["slug"], set_=changing), rows)
+        upsert(self._connection, feeds, [asdict(state) for state in states])
 
     def forget(self, slugs: Sequence[str]) -> None:
         """Forgets feeds that are no longer published."""

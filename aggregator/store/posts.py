@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, update
 
 from aggregator.models import ROOT, Category, Post, State
-from aggregator.store.codec import details, digest, read_details
+from aggregator.store.codec import digest, read_details
 from aggregator.store.schema import bodies, categories, memberships, posts
 from aggregator.store.sources import moment, stamp
 
@@ -40,7 +40,8 @@ class Entry:
     """A post on its way into the store, with what is kept beside it."""
 
     post: Post
-    id: int  # the post's, which is a hash: computed once
+    id: int  # the post's, which is a hash: computed once, as are its details
+    details: str
     dated: bool  # whether its source gave the date
     path: str | None
     link_key: str
@@ -229,8 +230,8 @@ class Posts:
         return found
 
 
-def post_hash(post: Post, *, dated: bool) -> str:
-    """A hash of everything of a post that is published; a date that we gave it ourselves does not count."""
+def post_hash(post: Post, said: str, *, dated: bool) -> str:
+    """A hash of everything of a post that is published, `said` being its details; a date that we gave it does not count."""
     return digest(
         post.guid,
         post.link or "",
@@ -242,7 +243,7 @@ def post_hash(post: Post, *, dated: bool) -> str:
         post.language,
         post.image or "",
         post.state,
-        details(post),
+        said,
     )
 
 
@@ -268,7 +269,7 @@ def _row(entry: Entry, now: datetime) -> dict[str, Any]:
         "state": post.state,
         "language": post.language,
         "image": post.image,
-        "details": details(post),
+        "details": entry.details,
         "draft_hash": entry.draft_hash,
         "post_hash": entry.post_hash,
         "changed_at": stamp(now),

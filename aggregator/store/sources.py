@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from aggregator.models import Validators
 from aggregator.store.schema import posts, sources
+from aggregator.store.upsert import upsert
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,9 +83,7 @@ class Sources:
         self._connection.execute(update(sources).where(sources.c.name == name).values(failures=sources.c.failures + 1))
 
     def _put(self, name: str, values: dict[str, Any]) -> None:
-        dialect = sqlite if self._connection.dialect.name == "sqlite" else postgresql
-        statement = dialect.insert(sources).values(name=name, **values)
-        self._connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=values))
+        upsert(self._connection, sources, [{"name": name, **values}])
 
 
 def stamp(moment: datetime) -> int:

@@ -54,7 +54,9 @@ class Store:
             connection.execute("PRAGMA synchronous = NORMAL")  # WAL: a crash loses no commit, a power cut the newest
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA cache_size = -16384")  # KiB
-            connection.execute("PRAGMA wal_autocheckpoint = 4000")  # pages: 16 MB, a quarter of the waits of the default
+            connection.execute(
+                "PRAGMA wal_autocheckpoint = 4000"
+            )  # pages: 16 MB, a quarter of the waits of the default
 
         @event.listens_for(engine, "begin")
         def _(connection: Connection) -> None:

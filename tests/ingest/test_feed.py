@@ -606,6 +606,14 @@ def test_p13_content_is_relative_to_the_items_own_page():
     assert one(rss("<description>x</description>", channel="")).base_url == URL
 
 
+def test_a_feed_from_a_file_has_no_base_but_those_that_it_names():
+    draft = one(rss("<link>post/1</link><description>x</description>", channel=""), url="/home/me/feed.xml")
+    assert (draft.link, draft.base_url, draft.origin) == ("post/1", None, Origin())
+    channel = SITE + "<atom:link rel='self' href='https://example.org/feed.xml'/>"
+    draft = one(rss("<link>post/1</link>", channel=channel), url="/home/me/feed.xml")
+    assert (draft.link, draft.origin.url) == ("https://example.org/post/1", "https://example.org/feed.xml")
+
+
 # P15: every kind of feed
 
 
