@@ -26,7 +26,7 @@ from requests.cookies import RequestsCookieJar
 
 from aggregator.errors import FetchError, HttpStatus, Refused, TimedOut, TooLarge
 from aggregator.ingest.feedurls import safe_url, without_userinfo
-from aggregator.ingest.feedwire import Adapter, Exchange, current
+from aggregator.ingest.wire import Adapter, Exchange, current
 from aggregator.models import Fetched, NotModified, Validators
 
 __all__ = ["get", "make_session", "safe_url"]

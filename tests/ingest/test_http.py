@@ -4,15 +4,14 @@ import contextlib
 import gzip
 import socket
 import ssl
-import subprocess
 import threading
 import time
 import tracemalloc
 import zlib
-from pathlib import Path
 
 import pytest
 import requests
+import trustme
 
 from aggregator.errors import FetchError, HttpStatus, Refused, TimedOut, TooLarge
 from aggregator.ingest.http import get, make_session, safe_url
@@ -594,41 +593,16 @@ def test_f16_a_url_is_shown_without_its_secrets(url, shown):
 def authority(tmp_path_factory):
     """A CA, and certificates of it for two names; made anew, so that none ever runs out."""
     folder = tmp_path_factory.mktemp("tls")
-
-    def openssl(*arguments):
-        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
-
-    curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
-    extensions = ("-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign")
-    openssl(
-        "req", "-x509", *curve, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=Test CA", "-days", "2", *extensions
-    )
-    for name, alternative in (("right", "IP:127.0.0.1"), ("wrong", "DNS:elsewhere.example")):
-        openssl("req", *curve, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
-        Path(folder, f"{name}.ext").write_text(f"subjectAltName={alternative}\n", encoding="ascii")
-        openssl(
-            "x509",
-            "-req",
-            "-in",
-            f"{name}.csr",
-            "-CA",
-            "ca.pem",
-            "-CAkey",
-            "ca.key",
-            "-CAcreateserial",
-            "-days",
-            "2",
-            "-extfile",
-            f"{name}.ext",
-            "-out",
-            f"{name}.pem",
-        )
+    ca = trustme.CA()
+    ca.cert_pem.write_to_path(folder / "ca.pem")
+    for name, identity in (("right", "127.0.0.1"), ("wrong", "elsewhere.example")):
+        ca.issue_cert(identity).private_key_and_cert_chain_pem.write_to_path(folder / f"{name}.pem")
     return folder
 
 
 def tls(authority, name):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(authority / f"{name}.pem", authority / f"{name}.key")
+    context.load_cert_chain(authority / f"{name}.pem")
     return context
 
 
