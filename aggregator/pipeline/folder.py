@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from aggregator.config.models import Config, FrontMatterSource, Images, Site
 from aggregator.errors import IngestError
 from aggregator.ingest.folder import FileStat, scan
+from aggregator.models import State
 from aggregator.normalize.identity import beside
 from aggregator.pipeline.matching import Changes, Prepared, settle
 from aggregator.pipeline.results import SourceResult
@@ -46,7 +47,7 @@ class FolderPlan:
     rules: str
     to_read: tuple[tuple[FileStat, str], ...]
     present: frozenset[str]
-    gone: dict[str, int | None]  # path -> id of the post it gave
+    gone: tuple[SeenFile, ...]
     seen: dict[str, SeenFile]
     warnings: tuple[str, ...]
 
@@ -71,7 +72,7 @@ def plan_folder(source: FrontMatterSource, seen: dict[str, SeenFile], rules: str
         ):
             to_read.append((stat, before.digest))
     present = frozenset(stat.path for stat in found.files)
-    gone = {path: file.post_id for path, file in seen.items() if path not in present}
+    gone = tuple(file for path, file in seen.items() if path not in present)
     return FolderPlan(source, rules, tuple(to_read), present, gone, seen, found.warnings)
 
 
@@ -92,28 +93,39 @@ def read_files(
 def refresh_folder(
     store: Store, config: Config, plan: FolderPlan, now: datetime, executor: Executor | None
 ) -> SourceResult:
-    """Reads the files that changed, writing each piece as soon as it is read, then withdraws the posts of gone files."""
-    name, claims = plan.source.name, _Claims()
+    """Reads the files that changed, writing each piece as soon as it is read, then withdraws the posts of gone files.
+
+    Each piece is one transaction with all that follows from it, so that a run that is killed leaves nothing to be
+    remembered by the next.
+    """
+    name = plan.source.name
     result = SourceResult(name, how="files", warnings=list(plan.warnings))
     result.unchanged = len(plan.present) - len(plan.to_read)
     for outcomes in _read_ahead(config, plan, now, executor):
         with store.write() as tx:
-            changes, seen = _match(tx, plan, outcomes, claims, config.site, int(now.timestamp() * 1e9))
+            changes, seen = _match(tx, plan, outcomes, config.site, int(now.timestamp() * 1e9))
             tx.posts.put(changes.entries, changes.known, now)
             tx.posts.touch(changes.touched)
             tx.files.put(name, seen)
+            before = [plan.seen[file.path] for file in seen if file.path in plan.seen]
+            now_gives = {file.path: file.post_id for file in seen}
+            result.withdrawn += _withdraw(tx, name, [f for f in before if now_gives[f.path] != f.post_id], now)
         result.add(changes)
         result.unchanged += sum(outcome.unchanged for outcome in outcomes)
         result.lenient += sum(outcome.lenient for outcome in outcomes)
     with store.write() as tx:
-        tx.files.forget(name, plan.gone)
-        left = claims.left | {post_id for post_id in plan.gone.values() if post_id is not None}
-        if left:  # a file that was renamed may have taken its post along
-            left -= {file.post_id for file in tx.files.of(name).values()}
-            tx.posts.withdraw(left, now)
-        result.withdrawn = len(left)
+        tx.files.forget(name, [file.path for file in plan.gone])
+        result.withdrawn += _withdraw(tx, name, plan.gone, now)
         tx.sources.succeeded(name, now=now, result=result.in_words, changed=result.is_news, rules=plan.rules)
     return result
+
+
+def _withdraw(tx: Transaction, source: str, before: Sequence[SeenFile], now: datetime) -> int:
+    """Withdraws the posts that these files gave before and no file gives now: a renamed one took its post along."""
+    left = {file.post_id for file in before if file.post_id is not None}
+    left -= tx.files.claimed(source, left)
+    tx.posts.withdraw(left, now)
+    return len(left)
 
 
 def _read_ahead(
@@ -132,25 +144,19 @@ def _read_ahead(
         yield under_way.popleft().result()
 
 
-@dataclass(slots=True)
-class _Claims:
-    """Posts that a file gave before, and gives no longer."""
-
-    left: set[int] = field(default_factory=set)
-
-
 def _match(
-    tx: Transaction, plan: FolderPlan, outcomes: Sequence[FileOutcome], claims: _Claims, site: Site, checked_ns: int
+    tx: Transaction, plan: FolderPlan, outcomes: Sequence[FileOutcome], site: Site, checked_ns: int
 ) -> tuple[Changes, list[SeenFile]]:
     """Holds what files gave against the store: the changes of these files alone, and what to remember of them.
 
-    Two files that name the same id are two posts, the second known by its path; one that was renamed keeps its post.
+    Two files that name the same id are two posts, the second known by its path as well; one that was renamed keeps its
+    post, and two that swap their ids swap their posts.
     """
     changes, seen = Changes(), []
-    keys = {outcome.prepared.identity.key for outcome in outcomes if outcome.prepared}
-    keys |= {beside(outcome.prepared.identity.key, outcome.stat.path) for outcome in outcomes if outcome.prepared}
-    known = tx.posts.known(plan.source.name, keys)
-    owners = {found.key: found.path for found in known.values()}
+    now_has = {outcome.stat.path: outcome.prepared.identity.key for outcome in outcomes if outcome.prepared}
+    shared = {beside(key, path) for path, key in now_has.items()}
+    known = tx.posts.known(plan.source.name, shared.union(now_has.values()))
+    owners = {found.key: found.path for found in known.values() if found.state is not State.WITHDRAWN}
     for outcome in outcomes:
         path, before = outcome.stat.path, plan.seen.get(outcome.stat.path)
         changes.warnings.extend(outcome.warnings)
@@ -160,17 +166,11 @@ def _match(
         if outcome.prepared is not None:
             key = outcome.prepared.identity.key
             owner = owners.get(key)
-            if beside(key, path) in known or (owner not in (None, path) and _still_has(owner, key, plan.present)):
+            is_taken = owner not in {None, path} and owner in plan.present and now_has.get(owner or "", key) == key
+            if is_taken or (beside(key, path) in owners and owner != path):
                 key = beside(key, path)
             owners[key] = path
             changes.warnings.extend(f"{path}: {warning}" for warning in outcome.prepared.warnings)
             post_id = settle(changes, outcome.prepared, key=key, known=known.get(key), base_url=site.base_url)
-        if before and before.post_id is not None and before.post_id != post_id:
-            claims.left.add(before.post_id)
         seen.append(SeenFile(path, outcome.stat.size, outcome.stat.mtime_ns, checked_ns, outcome.digest, post_id))
     return changes, seen
-
-
-def _still_has(owner: str | None, key: str, present: Collection[str]) -> bool:
-    """Whether the file that gave a post its key is still there: a path key is the file's own, so it is never shared."""
-    return owner is not None and owner in present and not key.startswith("path:")

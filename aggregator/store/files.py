@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, select
@@ -40,6 +40,13 @@ class Files:
     def put(self, source: str, seen: Sequence[SeenFile]) -> None:
         """Remembers files as they are now."""
         upsert(self._connection, files, [{"source": source, **file._asdict()} for file in seen])
+
+    def claimed(self, source: str, post_ids: Collection[int]) -> set[int]:
+        """Those of the posts that some file of the source gives."""
+        if not post_ids:
+            return set()
+        query = select(files.c.post_id).where(files.c.source == source, files.c.post_id.is_not(None))
+        return set(self._connection.execute(query).scalars()) & set(post_ids)
 
     def forget(self, source: str, paths: Iterable[str]) -> None:
         """Forgets files that are gone."""

@@ -94,6 +94,34 @@ def test_m9_a_renamed_file_is_the_same_post_if_it_names_its_id(blog):
     assert [item["id"] for item in blog.items()] == [guid]
 
 
+def test_m9_two_files_that_swap_their_ids_swap_their_posts(blog):
+    blog.post("one.md", abbrlink="1", title="One")
+    blog.post("two.md", abbrlink="2", title="Two")
+    blog.run()
+    guids = {item["title"]: item["id"] for item in blog.items()}
+    blog.post("one.md", abbrlink="2", title="Two")
+    blog.post("two.md", abbrlink="1", title="One")
+    result = blog.run().sources[0]
+    assert (result.new, result.withdrawn) == (0, 0)
+    assert {item["title"]: item["id"] for item in blog.items()} == guids
+
+
+def test_m9_an_edit_that_changes_the_id_replaces_the_post(blog):
+    blog.post("one.md", abbrlink="1")
+    blog.run()
+    blog.post("one.md", abbrlink="2")
+    result = blog.run().sources[0]
+    assert (result.new, result.withdrawn, len(blog.items())) == (1, 1, 1)
+
+
+def test_m9_a_file_that_is_emptied_takes_its_post_out_of_the_feeds(blog):
+    blog.post("one.md")
+    blog.run()
+    blog.write("posts/one.md", "")
+    assert blog.run().sources[0].withdrawn == 1
+    assert blog.items() == []
+
+
 def test_m9_a_renamed_file_without_an_id_is_another_post(blog):
     file = blog.post("one.md")
     blog.run()
