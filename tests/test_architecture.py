@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import ast
+import re
+from contextlib import suppress
 from pathlib import Path
+from re import _parser as parser  # type: ignore[attr-defined]
+from typing import Any
 
 import pytest
 
@@ -78,3 +82,24 @@ def test_modules_hold_no_state():
     for file in MODULES:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             assert not isinstance(node, ast.Global), f"{file}: global"
+
+
+def test_no_possessive_quantifier_stands_around_a_group():
+    """CPython before 3.11.5 matches them wrongly (gh-106052), and Debian 12 has 3.11.2."""
+
+    def around_a_group(parsed: Any) -> bool:
+        for operator, argument in parsed:
+            name = str(operator)
+            if name == "POSSESSIVE_REPEAT" and str(argument[2][0][0]) in {"SUBPATTERN", "BRANCH"}:
+                return True
+            inner = argument if isinstance(argument, tuple | list) else [argument]
+            if any(isinstance(part, type(parsed)) and around_a_group(part) for part in inner):
+                return True
+        return False
+
+    assert around_a_group(parser.parse("(a|bc)*+"))
+    for file in MODULES:
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and "*+" in node.value:
+                with suppress(re.error):
+                    assert not around_a_group(parser.parse(node.value)), f"{file}:{node.lineno}"

@@ -13,7 +13,7 @@ _BLOCKS = (
 )
 _BLOCK_START = re.compile(rf"\s*</?(?:{_BLOCKS})(?=[\s/>])", re.IGNORECASE)
 _HTML_START = re.compile(
-    rf"(?:\s+|(?><!--.*?-->))*+<(?:!doctype|(?:{_BLOCKS}|pre|picture|img|video|audio)\b)", re.IGNORECASE | re.DOTALL
+    rf"(?:\s|<!--(?:(?!-->).)*-->)*<(?:!doctype|(?:{_BLOCKS}|pre|picture|img|video|audio)\b)", re.IGNORECASE | re.DOTALL
 )
 _BLANK_LINE = re.compile(r"\n[ \t]*\n")
 _BLANK_START = re.compile(r"\A(?:[ \t]*\n)+")

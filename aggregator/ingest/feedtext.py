@@ -142,7 +142,7 @@ def _is_surely_utf8(text: str) -> bool:
     return len(wide) > 3 or any(char > "\u07ff" for char in wide)
 
 
-_DOCTYPE = re.compile(r"(?:\s|<\?.*?\?>|<!--.*?-->)*+(<!DOCTYPE\b)", re.DOTALL | re.IGNORECASE)
+_DOCTYPE = re.compile(r"(?:\s|<\?(?:(?!\?>).)*\?>|<!--(?:(?!-->).)*-->)*(<!DOCTYPE\b)", re.DOTALL | re.IGNORECASE)
 _IN_DOCTYPE = re.compile(r"""<!--.*?(?:-->|\Z)|<\?.*?(?:\?>|\Z)|"[^"]*+(?:"|\Z)|'[^']*+(?:'|\Z)|[\[\]>]""", re.DOTALL)
 
 

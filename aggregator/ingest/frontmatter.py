@@ -32,7 +32,7 @@ _LONGEST: Final = 65_536  # characters; a longer block is read line by line, whi
 _OPENING: Final = re.compile(r"(?:[ \t]*\n)*(?P<mark>-{3,}|\+{3,}|;{3,})[ \t]*\n")
 # A comment may stand before the opening if a field follows it; `# Heading` and a ruled line are Markdown.
 _LATE_OPENING: Final = re.compile(
-    r"(?:[ \t\ufeff]*(?:#[^\n]*|(?><!--.*?-->)[ \t]*)?\n)+?(?P<mark>-{3,}|\+{3,}|;{3,})[ \t]*\n(?=\s*[\"']?[A-Za-z_][\w-]*[\"']?[ \t]*[:=])",
+    r"(?:[ \t\ufeff]*(?:#[^\n]*|<!--(?:(?!-->).)*-->[ \t]*)?\n)+?(?P<mark>-{3,}|\+{3,}|;{3,})[ \t]*\n(?=\s*[\"']?[A-Za-z_][\w-]*[\"']?[ \t]*[:=])",
     re.DOTALL,
 )
 _TOP_KEY: Final = re.compile(r"^([A-Za-z_][\w-]*)[ \t]*:(?=\s|$)", re.MULTILINE)

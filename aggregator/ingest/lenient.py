@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 _ITEM = re.compile(r"[ \t]*-(?:[ \t]+(?P<text>.*)|)$")
 _COMMENT = re.compile(r"(?:^|(?<=\s))#.*")
 _QUOTED_THEN_COMMENT = re.compile(r"""((["'])(?:(?!\2).)*\2)\s+#.*""")
-_ESCAPED = re.compile(r'(?:[^\\"]|\\(?:u[0-9a-fA-F]{4}|["\\/nt]))*+')  # between double quotes, and well-formed
+_ESCAPED = re.compile(r'(?:[^\\"]|\\(?:u[0-9a-fA-F]{4}|["\\/nt]))*')  # between double quotes, and well-formed
 _ESCAPE = re.compile(r'\\(?:u([0-9a-fA-F]{4})|(["\\/nt]))')
 _STRUCTURE = re.compile(r"[\[{|>&*!%@`]")  # what begins a value that is more than one line of text in YAML
 _HTML = re.compile(r"<[a-zA-Z!/]")

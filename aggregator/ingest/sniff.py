@@ -51,7 +51,7 @@ _PROLOG = re.compile(
     re.DOTALL | re.IGNORECASE,
 )
 _ELEMENT = re.compile(r"<(?:[\w.-]+:)?([A-Za-z_][\w.-]*)")
-_LINK = re.compile(r"<link\b((?:[^<>\"']|\"[^\"]{0,2000}\"|'[^']{0,2000}')*+)>", re.IGNORECASE)
+_LINK = re.compile(r"<link\b((?:[^<>\"']|\"[^\"]{0,2000}\"|'[^']{0,2000}')*)>", re.IGNORECASE)
 _ATTRIBUTE = re.compile(r"""([a-zA-Z]+)\s*=\s*("[^"]*"|'[^']*'|[^\s"'>]+)""")
 _BASE = re.compile(r"""<base\b[^<>]{0,500}?\bhref\s*=\s*["']?([^\s"'>]+)""", re.IGNORECASE)
 _TITLE = re.compile(r"<title\b[^<>]{0,500}>(.{0,500}?)</title", re.DOTALL | re.IGNORECASE)

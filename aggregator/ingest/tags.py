@@ -21,12 +21,13 @@ _BLOCK = re.compile(
     r"\s*<(?:pre|figure|blockquote|div|p|table|ul|ol|h[1-6]|iframe|section|details|video|audio)\b", re.IGNORECASE
 )
 
+# No possessive quantifiers around groups: CPython gets them wrong before 3.11.5, which Debian 12 has (gh-106052).
 _SHORTCODE = (
-    r"\{\{(?P<kind>[<%])(?P<literal>/\*)?\s*(?P<short>/?[^\s<>%{}/*]+)?(?P<short_args>(?:(?![>%]\}\}|\{\{).)*+)[>%]\}\}"
+    r"\{\{(?P<kind>[<%])(?P<literal>/\*)?\s*(?P<short>/?[^\s<>%{}/*]+)?(?P<short_args>(?:(?![>%]\}\}|\{\{).)*)[>%]\}\}"
 )
-_TAG = r"\{%-?\s*(?P<tag>[\w-]+)(?P<args>(?:(?!%\}|\{%).)*+)%\}"
+_TAG = r"\{%-?\s*(?P<tag>[\w-]+)(?P<args>(?:(?!%\}|\{%).)*)%\}"
 _CODE = r"<(?P<element>pre|code|script|style|textarea)\b"
-_OUTPUT = r"(?<![\w\\^{])\{\{-?(?P<output>(?:(?!\}\}|\{\{)[^\n])*+)\}\}"
+_OUTPUT = r"(?<![\w\\^{])\{\{-?(?P<output>(?:(?!\}\}|\{\{)[^\n])*)\}\}"
 _FENCE = r"^[ \t>]*(?:(?:[-*+]|\d+[.)])[ \t]+)?(?P<fence>`{3,}(?=[^`\n]*$)|~{3,})"
 _IN_MARKDOWN = re.compile(
     rf"{_FENCE}|(?P<ticks>`+)|{_CODE}|(?P<math>\$\$)|{_SHORTCODE}|{_TAG}|{_OUTPUT}", re.MULTILINE | re.DOTALL

@@ -11,7 +11,7 @@ from urllib.parse import quote
 T = TypeVar("T")
 
 # A tag with its quoted attributes, a comment, or text up to the next `<`. The possessive quantifiers keep it linear.
-_PIECE = re.compile(r"<!--.*?-->|<(/?[a-zA-Z][^\s/>]*+)(?:[^<>\"']|\"[^\"]*+\"|'[^']*+')*+>|[^<]++|<", re.DOTALL)
+_PIECE = re.compile(r"<!--.*?-->|<(/?[a-zA-Z][^\s/>]*+)(?:[^<>\"']|\"[^\"]*+\"|'[^']*+')*>|[^<]++|<", re.DOTALL)
 _SPACE = re.compile(r"\s+")
 _INLINE = frozenset({
     "a", "abbr", "b", "bdi", "bdo", "big", "cite", "code", "data", "del", "dfn", "em", "font", "i", "ins", "kbd", "mark",
