@@ -21,6 +21,7 @@ from aggregator.errors import AggregatorError, ConfigError, LockHeld
 
 if TYPE_CHECKING:
     from aggregator.config.models import Config, Source
+    from aggregator.errors import Fault
     from aggregator.store.store import Store
 
 DEFAULT_CONFIG = "config/aggregator.yaml"
@@ -61,10 +62,21 @@ def _fail(message: str, code: int) -> None:
     raise SystemExit(code)
 
 
+def _json(data: object) -> str:
+    import json  # noqa: PLC0415
+
+    return json.dumps(data, ensure_ascii=False, indent=2)
+
+
 def _now() -> datetime:
     """The moment of this run; `SOURCE_DATE_EPOCH` (reproducible-builds.org) sets it, in seconds since 1970."""
-    epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
-    return datetime.fromtimestamp(int(epoch), UTC) if epoch.isdecimal() else datetime.now(UTC).replace(microsecond=0)
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    if epoch is None:
+        return datetime.now(UTC).replace(microsecond=0)
+    try:
+        return datetime.fromtimestamp(int(epoch), UTC)
+    except (ValueError, OverflowError, OSError):
+        raise typer.BadParameter("is no number of seconds since 1970", param_hint="SOURCE_DATE_EPOCH") from None
 
 
 @contextmanager
@@ -161,8 +173,8 @@ def run(
         if refresh:
             chosen = named or (list(read.sources) if every_source else due_sources(read, store, now))
         if dry_run:
-            for line in would_do(read, store, chosen):
-                typer.echo(line)
+            lines = list(would_do(read, store, chosen))
+            typer.echo(_json({"would": lines}) if as_json else "\n".join(lines))
             return
         with RunReport(len(chosen), as_json=as_json, log_format=log_format) as report:
             result = run_once(
@@ -187,34 +199,24 @@ def check(
     as_json: JsonOption = False,
 ) -> None:
     """Validate the configuration; list every fault at once."""
-    import json  # noqa: PLC0415
-
-    from aggregator.config.reading import read_config  # noqa: PLC0415
+    from aggregator.config.reading import find_faults  # noqa: PLC0415
     from aggregator.pipeline.results import counted  # noqa: PLC0415
 
-    faults, missing = [], []
-    try:
-        read = read_config(config)
-    except ConfigError as error:
-        faults = error.faults
-    else:
-        missing = [f"{source.name}: there is no {path}" for source in read.sources if (path := _missing_path(source))]
-        listed = f"{counted(len(read.sources), 'source')}, {counted(len(read.feeds), 'feed')} listed"
+    read, faults, missing = find_faults(config)
     if as_json:
-        data = [{"file": str(f.file), "line": f.line, "key": f.key, "message": f.message} for f in faults]
-        typer.echo(json.dumps({"faults": data, "missing": missing}, ensure_ascii=False, indent=2))
-    elif faults:
-        typer.echo("\n".join(map(str, faults)), err=True)
+        typer.echo(_json({"faults": [_as_data(f) for f in faults], "missing": [_as_data(f) for f in missing]}))
     else:
-        typer.echo("\n".join([*missing, f"{config}: {listed}; no faults"]))
+        for fault in (*faults, *missing):
+            typer.echo(str(fault), err=True)
+        if read is not None and not (faults or missing):
+            listed = f"{counted(len(read.sources), 'source')}, {counted(len(read.feeds), 'feed')} listed"
+            typer.echo(f"{config}: {listed}; no faults")
     if faults or missing:
         raise typer.Exit(2 if faults else 1)
 
 
-def _missing_path(source: Source) -> Path | None:
-    """The file or folder of a source, if it has one that is not there."""
-    path = source.path if source.type == "front-matter" else Path(source.url) if source.is_local else None
-    return None if path is None or path.exists() else path
+def _as_data(fault: Fault) -> dict[str, str | int]:
+    return {"file": str(fault.file), "line": fault.line, "key": fault.key, "message": fault.message}
 
 
 @app.command()
@@ -224,41 +226,16 @@ def status(
     as_json: JsonOption = False,
 ) -> None:
     """Show sources and feeds: last result, next due, posts, errors."""
-    import json  # noqa: PLC0415
-
-    from aggregator.cli.status import read_status  # noqa: PLC0415
-    from aggregator.cli.tables import print_table  # noqa: PLC0415
+    from aggregator.cli.status import print_status, read_status  # noqa: PLC0415
     from aggregator.config.reading import read_config  # noqa: PLC0415
 
     read = read_config(config)
     with _peeking_store(read) as store:
         found = read_status(read, store, _now())
     if as_json:
-        typer.echo(json.dumps({"sources": found.sources, "feeds": found.feeds}, ensure_ascii=False, indent=2))
+        typer.echo(_json({"sources": found.sources, "feeds": found.feeds}))
         return
-    rows = [
-        (
-            row["name"],
-            row["result"],
-            str(row["posts"]),
-            row.get("checked") or "",
-            row["next_due"] or "",
-            row["error"] or "",
-        )
-        for row in found.sources
-    ]
-    print_table(("source", "last result", "posts", "checked", "next due", "error"), rows)
-    typer.echo("")
-    listed = [
-        (
-            row["slug"],
-            row["title"],
-            "never rendered" if row["posts"] is None else str(row["posts"]),
-            row["updated"] or "",
-        )
-        for row in found.feeds
-    ]
-    print_table(("feed", "title", "posts", "updated"), listed)
+    print_status(found)
 
 
 @app.command()
@@ -269,8 +246,6 @@ def image(
     as_json: JsonOption = False,
 ) -> None:
     """Show what an image URL unwraps to, by which rule, and what it is published as."""
-    import json  # noqa: PLC0415
-
     from aggregator.config.models import Images  # noqa: PLC0415
     from aggregator.config.reading import read_config  # noqa: PLC0415
     from aggregator.pipeline.images import explain_image, proxy_table  # noqa: PLC0415
@@ -279,7 +254,7 @@ def image(
     table = proxy_table(Images.model_validate({}) if is_default else read_config(config).images)
     found = [explain_image(table, url) for url in urls]
     if as_json:
-        typer.echo(json.dumps(found, ensure_ascii=False, indent=2))
+        typer.echo(_json(found))
         return
     for row in found:
         typer.echo(

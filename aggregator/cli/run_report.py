@@ -57,8 +57,14 @@ class RunReport:
         if self._as_json:
             print(json.dumps(_as_data(result), ensure_ascii=False, indent=2))  # noqa: T201
             return
-        rows = [(source.name, source.in_words, str(source.lenient or ""), _plural(source)) for source in result.sources]
-        print_table(("source", "result", "read leniently", "warnings"), rows)
+        if sys.stdout.isatty():
+            rows = [
+                (one.name, one.in_words, str(one.lenient or ""), str(len(one.warnings) or "")) for one in result.sources
+            ]
+            print_table(("source", "result", "read leniently", "warnings"), rows)
+        else:
+            for source in result.sources:
+                print(_line(source))  # noqa: T201
         written = sum(len(feed.written) for feed in result.feeds)
         unchanged = sum(len(feed.unchanged) for feed in result.feeds)
         rendered = sum(bool(feed.slug) for feed in result.feeds)
@@ -69,8 +75,11 @@ class RunReport:
         )
 
 
-def _plural(source: SourceResult) -> str:
-    return str(len(source.warnings)) if source.warnings else ""
+def _line(source: SourceResult) -> str:
+    """A source's result on one line that explains itself."""
+    more = [f"{source.lenient} read leniently"] if source.lenient else []
+    more += [counted(len(source.warnings), "warning")] if source.warnings else []
+    return f"{source.name}: {', '.join([source.in_words, *more])}"
 
 
 def _progress(sources: int) -> Any:

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from aggregator.cli.tables import print_table
 from aggregator.config.models import Config
+from aggregator.models import State
 from aggregator.pipeline.regenerate import Regenerator
 from aggregator.schedule.due import is_due, next_due
 from aggregator.schedule.workers import WorkerPool
@@ -40,16 +42,16 @@ def read_status(config: Config, store: Store, now: datetime) -> Status:
                 "checked": _iso(state.checked_at),
                 "succeeded": _iso(state.ok_at),
                 "changed": _iso(state.changed_at),
-                "next_due": "now" if due is None or is_due(source, state, config.site.timezone, now) else _iso(due),
-                "posts": counts.get(source.name, 0),
+                "is_due": is_due(source, state, config.site.timezone, now),
+                "next_due": _iso(due),  # None: at every run
+                **_counted(counts.get(source.name, {})),
             }
         )
     former = sorted(set(states) - {source.name for source in config.sources})
     for name in former:
-        row: dict[str, Any] = {"name": name, "type": None, "posts": counts.get(name, 0)}
-        sources.append(
-            row | {"result": "no longer in the configuration; its posts stay", "error": None, "next_due": None}
-        )
+        row: dict[str, Any] = {"name": name, "type": None, **_counted(counts.get(name, {}))}
+        row |= {"result": "no longer in the configuration", "error": None, "is_due": False, "next_due": None}
+        sources.append(row)
     feeds = []
     for feed in Regenerator(config, store, WorkerPool(1)).feeds():
         state_of_feed = rendered.get(feed.slug)
@@ -63,6 +65,48 @@ def read_status(config: Config, store: Store, now: datetime) -> Status:
             }
         )
     return Status(sources, feeds)
+
+
+def _counted(by_state: dict[State, int]) -> dict[str, int]:
+    """How many posts of a source are published, and how many are not, and why."""
+    return {
+        "posts": by_state.get(State.LIVE, 0),
+        "held": by_state.get(State.HELD, 0),
+        "hidden": by_state.get(State.HIDDEN, 0),
+        "withdrawn": by_state.get(State.WITHDRAWN, 0),
+    }
+
+
+def print_status(status: Status) -> None:
+    """Prints it as two tables."""
+    rows = [
+        (
+            row["name"],
+            row["result"],
+            str(row["posts"]),
+            ", ".join(f"{row[state]} {state}" for state in ("held", "hidden", "withdrawn") if row[state]),
+            _short(row.get("checked")),
+            "now" if row["is_due"] else _short(row["next_due"]),
+            row["error"] or "",
+        )
+        for row in status.sources
+    ]
+    print_table(("source", "last result", "posts", "not published", "checked (UTC)", "due (UTC)", "error"), rows)
+    print()  # noqa: T201
+    feeds = [
+        (
+            row["slug"],
+            row["title"],
+            "never rendered" if row["posts"] is None else str(row["posts"]),
+            _short(row["updated"]),
+        )
+        for row in status.feeds
+    ]
+    print_table(("feed", "title", "posts", "updated (UTC)"), feeds)
+
+
+def _short(iso: str | None) -> str:
+    return (iso or "").replace("T", " ")[:16]
 
 
 def _iso(moment: datetime | None) -> str | None:

@@ -11,6 +11,7 @@ def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     if not rows:
         return
     if not sys.stdout.isatty():
+        print("\t".join(titles))  # noqa: T201
         for row in rows:
             print("\t".join(_one_line(cell) for cell in row).rstrip())  # noqa: T201
         return

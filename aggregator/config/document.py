@@ -46,7 +46,7 @@ def read_yaml(file: Path, environment: Mapping[str, str] | None = None) -> YamlD
     try:
         text = file.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        document.faults.append(Fault(file, 1, "", "there is no such file"))
+        document.faults.append(Fault(file, 1, "", "there is no such file; name one with -c, or in $AGGREGATOR_CONFIG"))
         return document
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
@@ -61,11 +61,16 @@ def read_yaml(file: Path, environment: Mapping[str, str] | None = None) -> YamlD
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         document.data = None
-        document.faults.append(Fault(file, mark.line + 1 if mark else 1, "", f"is not YAML: {error.problem}"))
+        document.faults.append(Fault(file, mark.line + 1 if mark else 1, "", f"is not YAML: {_in_words(error)}"))
     except (yaml.YAMLError, ValueError) as error:
         document.data = None
         document.faults.append(Fault(file, 1, "", f"is not YAML: {error}"))
     return document
+
+
+def _in_words(error: yaml.MarkedYAMLError) -> str:
+    problem = str(error.problem)
+    return f"{problem} (is there a tab? YAML wants spaces)" if "cannot start any token" in problem else problem
 
 
 class _Reader:

@@ -10,6 +10,7 @@ import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
@@ -35,6 +36,7 @@ RESERVED_SLUGS = frozenset(
         "websub",
     ]
 )
+LINK_PARTS = frozenset({"path", "name", "year", "month", "day"})  # of the template for posts without a link
 _INTERVAL = re.compile(r"(\d+)\s*([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -139,6 +141,8 @@ def _store(value: Any, info: ValidationInfo) -> Any:
         return f"sqlite:///{_path(path, info)}"
     scheme, separator, rest = value.partition("://")
     if separator and scheme in {"postgresql", "postgres", "postgresql+psycopg"}:
+        if "@" in urlsplit(value).path or not re.fullmatch(r"([^@]*@)?[^@:]*(:\d+)?", urlsplit(value).netloc):
+            raise ValueError("is no URL; a password in it needs `/`, `@` and `:` percent-encoded")
         return f"postgresql+psycopg://{rest}"
     raise ValueError("must be sqlite:///PATH or postgresql://USER@HOST/NAME")
 
@@ -149,6 +153,17 @@ Zone = Annotated[str, AfterValidator(_zone)]
 Language = Annotated[str, AfterValidator(_language)]
 Every = Annotated[str, AfterValidator(_every)]
 Formats = Annotated[tuple[Format, ...], Field(min_length=1)]
+
+
+def _link_template(value: str) -> str:
+    unknown = sorted(set(re.findall(r"\{(\w*)\}", value)) - LINK_PARTS)
+    if unknown:
+        known = ", ".join(f"{{{name}}}" for name in sorted(LINK_PARTS))
+        raise ValueError(f"does not know {{{unknown[0]}}}; there are {known}")
+    return _http_url(value)
+
+
+LinkTemplate = Annotated[str, AfterValidator(_link_template)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
 ConfigPath = Annotated[Path, BeforeValidator(_path)]
 
@@ -162,12 +177,14 @@ class Model(BaseModel):
 class Site(Model):
     """Who publishes, and where."""
 
-    title: str = Field("My planet", description="Title of the site, shown on its page and in the titles of its feeds.")
+    title: str = Field("My planet", description="Title of the site, shown on its pages and in the list of feeds.")
     base_url: Annotated[str, AfterValidator(_base_url)] = Field(
         "http://localhost:8000/",
         description="Where `output` is reachable. Every self link and every GUID minted for a post builds on it.",
     )
-    description: str = Field("", description="One sentence about the site, for its page.")
+    description: str = Field(
+        "", description="One sentence about the site, for its page and for the feed of everything."
+    )
     language: Language = Field("", description="Language of the site (RFC 5646), such as `zh-CN` or `en`.")
     timezone: Zone = Field(
         "UTC", description="Time zone of dates that are written without one, such as `Asia/Shanghai`."
@@ -213,7 +230,7 @@ class FrontMatterSource(SourceBase):
         description="How `categories:` reads. Hexo: a list is one path, a list of lists is several. Jekyll, Hugo and flat: "
         "several categories of one name each.",
     )
-    link: str | None = Field(
+    link: LinkTemplate | None = Field(
         None,
         description="Link of posts that carry none, such as `https://blog.example.com/{path}/`. `{path}` is the file's path "
         "in the folder without its suffix, `{name}` its last part, `{year}`, `{month}` and `{day}` the post's date.",

@@ -28,25 +28,66 @@ NOT_YET_KEYS: Mapping[str, frozenset[str]] = {
     "": frozenset({"websub", "serve", "status"}),
 }
 NOT_YET_TYPES = frozenset({"opml", "rsshub", "page", "json"})
+_WORDS = {  # what pydantic says of these is about Python
+    "model_type": "must be a mapping",
+    "tuple_type": "must be a list",
+    "too_short": "must not be empty",
+    "string_type": "must be text; put it in quotes",
+}
 _MODELS: Mapping[str, type[BaseModel]] = {"front-matter": FrontMatterSource, "feed": FeedSource}
 
 
 def read_config(file: Path, environment: Mapping[str, str] | None = None) -> Config:
     """The configuration in a file and in what it includes; raises ConfigError with every fault found."""
+    config, document = _read(file, environment)
+    if document.faults or config is None:
+        raise ConfigError(_in_order(document.faults))
+    return config
+
+
+def find_faults(
+    file: Path, environment: Mapping[str, str] | None = None
+) -> tuple[Config | None, list[Fault], list[Fault]]:
+    """The configuration, if it is well; everything wrong with it; and what it names that is not there on this machine."""
+    config, document = _read(file, environment)
+    missing = []
+    listed = document.data.get("sources") if isinstance(document.data, dict) else None
+    for index, source in enumerate(listed if isinstance(listed, list) else []):
+        key: Key = ("sources", index, "path" if isinstance(source, dict) and "path" in source else "url")
+        if problem := _not_there(source, document, key):
+            missing.append(Fault(*document.place(key), dotted(key), problem))
+    return config, _in_order(document.faults), missing
+
+
+def _not_there(source: Any, document: YamlDocument, key: Key) -> str:
+    """What a source names that is not there; empty where all is well, or where it is no path."""
+    value = source.get(key[-1]) if isinstance(source, dict) else None
+    if not isinstance(value, str) or not value or "://" in value:
+        return ""
+    path = document.place(key)[0].parent / Path(value).expanduser()
+    if key[-1] == "path":
+        return "" if path.is_dir() else f"there is no folder {path}"
+    return "" if path.is_file() else f"there is no file {path}; does its URL lack the https://?"
+
+
+def _in_order(faults: list[Fault]) -> list[Fault]:
+    return sorted(set(faults), key=lambda fault: (str(fault.file), fault.line, fault.key))
+
+
+def _read(file: Path, environment: Mapping[str, str] | None) -> tuple[Config | None, YamlDocument]:
+    """What can be made of a file, and the document with the faults found."""
     document = read_yaml(file, environment)
     if document.data is None and not document.faults:
         document.data = {}
     if document.data is not None and not isinstance(document.data, dict):
         document.faults.append(Fault(file, 1, "", "must be a mapping of keys to values"))
     if not isinstance(document.data, dict):
-        raise ConfigError(document.faults)
+        return None, document
     folders = _include(document, file, environment)
     config = _validate(document, file, folders)
     document.faults.extend(_duplicates(document, "sources", "name"))
     document.faults.extend(_duplicates(document, "feeds", "slug"))
-    if document.faults or config is None:
-        raise ConfigError(sorted(set(document.faults), key=lambda fault: (str(fault.file), fault.line, fault.key)))
-    return config
+    return config, document
 
 
 def _include(document: YamlDocument, file: Path, environment: Mapping[str, str] | None) -> list[Path]:
@@ -69,13 +110,7 @@ def _include(document: YamlDocument, file: Path, environment: Mapping[str, str] 
         if not (isinstance(item, dict) and set(item) == {"include"}):
             take(item, document, ("sources", index), file.parent)
             continue
-        pattern = item["include"]
-        if not isinstance(pattern, str) or not pattern or Path(pattern).is_absolute():
-            place = document.place(("sources", index, "include"))
-            message = "must be a pattern relative to this file, such as sources.d/*.yaml"
-            document.faults.append(Fault(*place, dotted(("sources", index, "include")), message))
-            continue
-        for included in sorted(file.parent.glob(pattern)):
+        for included in _matching(item["include"], document, ("sources", index, "include"), file.parent):
             inner = read_yaml(included, environment)
             document.faults.extend(inner.faults)
             for key, source in _sources_of(inner):
@@ -83,6 +118,19 @@ def _include(document: YamlDocument, file: Path, environment: Mapping[str, str] 
     document.data["sources"] = merged
     document.places = places
     return folders
+
+
+def _matching(pattern: Any, document: YamlDocument, key: Key, folder: Path) -> list[Path]:
+    """The files that an `include:` names, in the order of their names; one that cannot name any is a fault."""
+    problem = ""
+    if not isinstance(pattern, str) or not pattern or Path(pattern).is_absolute():
+        problem = "must be a pattern relative to this file, such as sources.d/*.yaml"
+    elif not any(sign in pattern for sign in "*?[") and not (folder / pattern).is_file():
+        problem = f"there is no file {pattern}"
+    if problem:
+        document.faults.append(Fault(*document.place(key), dotted(key), problem))
+        return []
+    return sorted(folder.glob(pattern))
 
 
 def _sources_of(document: YamlDocument) -> Iterator[tuple[Key, Any]]:
@@ -99,7 +147,7 @@ def _sources_of(document: YamlDocument) -> Iterator[tuple[Key, Any]]:
 
 def _validate(document: YamlDocument, file: Path, folders: list[Path]) -> Config | None:
     """The models of the data, or None; what pydantic refuses becomes faults at the place where it stands."""
-    data = dict(document.data)
+    data = {key: value for key, value in document.data.items() if value is not None}  # a section all commented out
     sources = data.get("sources")
     models = None
     if isinstance(sources, list):
@@ -152,8 +200,7 @@ def _faults(error: ValidationError, document: YamlDocument, prefix: Key, model: 
             message = "is required"
         elif problem["type"] == "extra_forbidden":
             message = _unknown(key, _model_at(model, inner[:-1]))
-        elif problem["type"] == "model_type":
-            message = "must be a mapping"
+        message = _WORDS.get(problem["type"], message)
         yield Fault(*document.place(key), dotted(key), message[:1].lower() + message[1:])
 
 

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from aggregator.errors import IngestError
 
+_LATEST = 2**63 - 1  # nanoseconds since 1970 that fit a database's integer: the year 2262
 _BRACES = re.compile(r"\{([^{}]*)\}")
 _ANYWHERE = re.compile(r"(?:\*\*/)?\*(\.[^*?\[\]/]+)")  # `**/*.md`, which nearly every source has
 
@@ -39,6 +40,7 @@ class Scan:
 
     files: tuple[FileStat, ...]
     warnings: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()  # folders that could not be listed, with `/` at the end: what is in them is not known
 
 
 def scan(folder: Path, glob: str | Sequence[str] = "**/*.md") -> Scan:
@@ -60,8 +62,9 @@ def scan(folder: Path, glob: str | Sequence[str] = "**/*.md") -> Scan:
             if not below:
                 raise IngestError(f"cannot read the folder {shown(os.fspath(folder))}: {_reason(error)}") from error
             walk.warnings.append(f"{shown(below)}: skipped, {_reason(error)}")
+            walk.unread.append(below)
     walk.files.sort(key=attrgetter("path"))
-    return Scan(tuple(walk.files), tuple(sorted(walk.warnings)))
+    return Scan(tuple(walk.files), tuple(sorted(walk.warnings)), tuple(walk.unread))
 
 
 @dataclass(slots=True)
@@ -72,6 +75,7 @@ class _Walk:
     matches: Callable[[str], bool]
     files: list[FileStat] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
 
     def list_folder(self, below: str) -> list[str]:
         """Takes in the files of one folder; the folders in it, each with `/` at its end."""
@@ -113,7 +117,7 @@ class _Walk:
             self.warnings.append(f"{shown(path)}: skipped, {_reason(error)}")
             return
         if stat.S_ISREG(status.st_mode):
-            self.files.append(FileStat(path, status.st_size, status.st_mtime_ns))
+            self.files.append(FileStat(path, status.st_size, min(status.st_mtime_ns, _LATEST)))
         else:
             self.warnings.append(f"{shown(path)}: skipped, it is no regular file")
 

@@ -36,7 +36,9 @@ class Field:
 
     @property
     def value(self) -> str | list[str]:
-        """The items where there are any, else the text."""
+        """The items where there are any, else the text; `[a, 'it's', b]`, which no parser reads, is a list as well."""
+        if not self.items and self.text[:1] == "[" and self.text[-1:] == "]":
+            return [item for part in self.text[1:-1].split(",") if (item := unquoted(part))]
         return list(self.items) if self.items else self.text
 
 
@@ -51,10 +53,10 @@ class _Open:
     empty: bool = False  # nothing follows its name so far, so that a list may
 
     def is_quoted_and_open(self) -> bool:
-        """Whether the value began with a quote that no line has closed yet."""
+        """Whether the value began with a quote that no line has closed yet; one closed before the line's end counts."""
         quote, last = self.lines[0][:1], self.lines[-1].rstrip()
         closed = last.endswith(quote) and (len(self.lines) > 1 or len(last) > 1)
-        return quote in {"'", '"'} and not closed
+        return quote in {"'", '"'} and not closed and sum(line.count(quote) for line in self.lines) % 2 == 1
 
     def closed(self, style: str) -> Field:
         """The field with its lines joined by single spaces."""

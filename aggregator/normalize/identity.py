@@ -6,7 +6,8 @@ Feeds lie about all four; what happens then is decided here, without looking any
 - GUIDs of which more than 5 % collide within a document identify nothing, and the next key is used for all of it;
 - two drafts that share a key but neither link nor title are two posts, the second under a key of its own;
 - a known GUID with another link, another title and another date is a new post (`is_reused`);
-- a new GUID on the link and title of a post whose GUID has left the document is that post (`is_renamed`).
+- a new GUID on the link, title and date of a post that no other draft of the document is, is that post (`is_renamed`), and so
+  is one on the same path of another host (`is_moved`).
 """
 
 from __future__ import annotations
@@ -16,35 +17,40 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from urllib.parse import urlsplit
 
 from aggregator.models import Draft
+from aggregator.normalize.text import clean_text
 from aggregator.normalize.urls import permalink_key
 
 _COLLIDING = 0.05  # the share of a document's keys of one kind that may collide before the kind is given up
 # RFC 3986 §3: a scheme, a colon, something; no space, nothing that a URI may not hold.
 _URI = re.compile(
-    r"https?://[^\s/]+\S*|tag:([\w.+-]+@)?[a-z0-9][a-z0-9.-]*,\d{4}(-\d\d(-\d\d)?)?:\S*"  # RFC 4151 §2.1
-    r"|urn:[a-z0-9][a-z0-9-]{1,31}:\S+|(doi|info|ni|acct|cid|mid|yt):\S+",
-    re.IGNORECASE,
+    r"https?://[^\s/]+\S*|(doi|info|ni|acct|cid|mid|yt):\S+"
+    r"|tag:([\w.+-]+@)?[a-z0-9][a-z0-9.-]*,\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?:\S*"  # RFC 4151 §2.1
+    r"|(?i:urn:uuid:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|urn:(?!uuid:)[a-z0-9][a-z0-9-]{1,31}:\S+)",
 )
 _NOT_IN_URI = re.compile(r"[^!#$%&'()*+,\-./0-9:;=?@A-Z_a-z~\[\]]")
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A draft's key, the canonical form of its link (empty: none), and its GUID where that is fit to be published."""
+    """A draft's key, the canonical form of its link (empty: none), and its GUID where that is fit to be published.
+
+    `others` are the keys that it would have if its document had been trusted otherwise: a feed whose GUIDs are all equal
+    may have but one item the next day.
+    """
 
     key: str
     link_key: str
     guid: str | None
+    others: tuple[str, ...] = ()
 
 
 def identify(drafts: Sequence[Draft]) -> list[Identity | None]:
     """The identity of each draft of one document, in order; None for one that is the same post as an earlier one."""
-    links = [permalink_key(draft.link) if draft.link else "" for draft in drafts]
-    guids = [(draft.guid or "").strip() for draft in drafts]
+    links = [_short(clean_text(permalink_key(draft.link))) if draft.link else "" for draft in drafts]
+    guids = [clean_text(draft.guid or "") for draft in drafts]
     kinds = {
         "guid": _trusted(guids),
         "link": _trusted(links),
@@ -65,7 +71,8 @@ def identify(drafts: Sequence[Draft]) -> list[Identity | None]:
                 found.append(None)
                 continue
         taken[key] = facts
-        found.append(Identity(key, link, published))
+        others = {_key(draft, guid, "", link), _key(draft, "", link, link), _key(draft, "", "", link)} - {key}
+        found.append(Identity(key, link, published, tuple(sorted(others))))
     return found
 
 
@@ -84,15 +91,24 @@ def is_reused(*, same_link: bool, same_title: bool, same_date: bool) -> bool:
     return not (same_link or same_title or same_date)
 
 
-def is_renamed(*, same_link: bool, same_title: bool, old_guid_in_document: bool) -> bool:
+def is_renamed(*, same_link: bool, same_title: bool, same_date: bool) -> bool:
     """Whether a draft with an unknown GUID is a known post under a new one (some generators make one up each time)."""
-    return same_link and same_title and not old_guid_in_document
+    return same_link and same_title and same_date
 
 
-def mint_guid(base_url: str, source: str, key: str, day: datetime) -> str:
-    """A `tag:` URI (RFC 4151) for a post whose origin gave no URI: the same for the same post in a rebuilt store."""
-    host = urlsplit(base_url).hostname or "localhost"
-    return f"tag:{host},{day:%Y-%m-%d}:{source}/{_hash(key)}"
+def is_moved(link_key: str, other: str) -> bool:
+    """Whether two links are the same page of a site that moved to another host."""
+    path, other_path = link_key.partition("/")[2], other.partition("/")[2]
+    return bool(path) and path == other_path
+
+
+def mint_guid(base_url: str, source: str, key: str) -> str:
+    """A `tag:` URI (RFC 4151) for a post whose origin gave no URI: the same for the same post in a rebuilt store.
+
+    Its date is a constant: the day a post is dated changes with an edit, and the day it was first seen with the store.
+    """
+    host = re.sub(r"[^a-z0-9.-]", "-", urlsplit(base_url).hostname or "").strip("-.") or "localhost"
+    return f"tag:{host},2000:{source}/{_hash(key)}"
 
 
 def _trusted(values: Sequence[str]) -> bool:
@@ -104,13 +120,18 @@ def _trusted(values: Sequence[str]) -> bool:
 
 def _key(draft: Draft, guid: str, link: str, any_link: str) -> str:
     if guid:
-        return f"guid:{guid}"
+        return f"guid:{_short(guid)}"
     if link:
         return f"link:{link}"
     if draft.path is not None:
         return f"path:{draft.path}"
     text = (draft.title or "").strip() or (draft.content or draft.summary or "")
     return f"hash:{_hash(any_link, text)}"
+
+
+def _short(key: str) -> str:
+    """A key that an index can hold: PostgreSQL's take 2,700 bytes."""
+    return key if len(key) <= 500 else f"{key[:200]}…{_hash(key)}"
 
 
 def _hash(*parts: str) -> str:

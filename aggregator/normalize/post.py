@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import PurePosixPath
 from typing import NamedTuple, Protocol, TypeVar
 from urllib.parse import quote
@@ -18,6 +18,8 @@ from aggregator.normalize.text import clean_text, plain_text
 from aggregator.normalize.urls import resolve, strip_tracking
 
 _T = TypeVar("_T")
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z]{4})?(-([A-Za-z]{2}|\d{3}))?(-[A-Za-z0-9]{5,8})*")
+_MEDIA_TYPE = re.compile(r"[A-Za-z0-9][\w!#$&^.+-]*/[A-Za-z0-9][\w!#$&^.+-]*", re.ASCII)
 _EMAIL = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 
 
@@ -91,14 +93,14 @@ class Normalizer:
         post = Post(
             source=rules.source,
             key=identity.key,
-            guid=identity.guid or mint_guid(rules.base_url, rules.source, identity.key, min(published, now)),
+            guid=identity.guid or mint_guid(rules.base_url, rules.source, identity.key),
             link=link,
             title=_text(draft.title, is_plain=draft.title_is_plain),
             content=content.html,
             summary="" if summary == content.html else summary,
             published=published,
             updated=updated,
-            language=clean_text(draft.language or rules.language),
+            language=_language(draft.language or "") or rules.language,
             rights=_text(draft.rights),
             image=self._lead_image(draft, base, content.images, media, enclosures),
             categories=categories(draft.categories, rules.dialect, rules.category, rules.category_mode),
@@ -116,13 +118,15 @@ class Normalizer:
         language = draft.language or self._rules.language
         published = self._date(draft.published, language, now)
         updated = self._date(draft.updated, language, now)
-        if updated is not None and updated > now:
+        if updated is not None and updated > now + timedelta(days=1):  # a clock that is a little ahead is no lie
             updated = None
         dated = published or updated
         if dated is not None:
             return dated, updated if updated != dated else None, True
-        written = draft.published or draft.updated
-        what = f"date {clean_text(written)[:40]!r} cannot be read" if written else "no date"
+        written = draft.published or draft.updated or ""
+        unreadable = read_date(written, self._rules.zone, language) is None
+        what = "cannot be read" if unreadable else "cannot be believed"
+        what = f"date {clean_text(written)[:40]!r} {what}" if written else "no date"
         warnings.append(f"{what}: dated when first seen")
         return now, None, False
 
@@ -182,7 +186,7 @@ class Normalizer:
         return replace(
             media,
             url=self._unwrap(url) if is_image else url,
-            type=clean_text(media.type),
+            type=_type(media.type),
             medium=clean_text(media.medium),
         )
 
@@ -190,7 +194,7 @@ class Normalizer:
         url = resolve(enclosure.url, base)
         if url is None:
             return None
-        kind = clean_text(enclosure.type)
+        kind = _type(enclosure.type)
         return replace(
             enclosure,
             url=self._unwrap(url) if kind.startswith("image/") else url,
@@ -202,8 +206,8 @@ class Normalizer:
 def is_empty(draft: Draft) -> bool:
     """Whether a draft has nothing that a reader could be shown."""
     return not any(
-        (value or "").strip() for value in (draft.title, draft.content, draft.summary, draft.link, draft.guid)
-    ) and not (draft.enclosures or draft.media or draft.path)
+        (value or "").strip() for value in (draft.title, draft.content, draft.summary, draft.link, draft.image)
+    ) and not (draft.enclosures or draft.media)
 
 
 def utc_seconds(moment: datetime) -> datetime:
@@ -213,6 +217,18 @@ def utc_seconds(moment: datetime) -> datetime:
 
 def _present(found: Iterable[_T | None]) -> tuple[_T, ...]:
     return tuple(item for item in found if item is not None)
+
+
+def _language(text: str) -> str:
+    """A language tag as RFC 5646 has it (`en_US` is `en-US`), or nothing: `english` is none that anybody reads."""
+    tag = clean_text(text).strip().replace("_", "-")
+    return tag if _LANGUAGE.fullmatch(tag) else ""
+
+
+def _type(text: str) -> str:
+    """A media type without its parameters, or nothing where it is none."""
+    kind = clean_text(text).partition(";")[0].strip()
+    return kind if _MEDIA_TYPE.fullmatch(kind) else ""
 
 
 def _text(value: str | None, *, is_plain: bool = False) -> str:

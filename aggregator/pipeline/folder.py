@@ -72,7 +72,9 @@ def plan_folder(source: FrontMatterSource, seen: dict[str, SeenFile], rules: str
         ):
             to_read.append((stat, before.digest))
     present = frozenset(stat.path for stat in found.files)
-    gone = tuple(file for path, file in seen.items() if path not in present)
+    gone = tuple(
+        file for path, file in seen.items() if path not in present and not path.startswith(found.unread or "\0")
+    )
     return FolderPlan(source, rules, tuple(to_read), present, gone, seen, found.warnings)
 
 
@@ -154,6 +156,7 @@ def _match(
     """
     changes, seen = Changes(), []
     now_has = {outcome.stat.path: outcome.prepared.identity.key for outcome in outcomes if outcome.prepared}
+    read_anew = {stat.path for stat, _ in plan.to_read}
     shared = {beside(key, path) for path, key in now_has.items()}
     known = tx.posts.known(plan.source.name, shared.union(now_has.values()))
     owners = {found.key: found.path for found in known.values() if found.state is not State.WITHDRAWN}
@@ -166,7 +169,9 @@ def _match(
         if outcome.prepared is not None:
             key = outcome.prepared.identity.key
             owner = owners.get(key)
-            is_taken = owner not in {None, path} and owner in plan.present and now_has.get(owner or "", key) == key
+            # The owner still has the key if its file is there and names it, or is not among those read anew.
+            names_it = now_has[owner] == key if owner in now_has else owner not in read_anew
+            is_taken = owner not in {None, path} and owner in plan.present and names_it
             if is_taken or (beside(key, path) in owners and owner != path):
                 key = beside(key, path)
             owners[key] = path

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from aggregator.models import Draft, Post
+from aggregator.models import Draft, Post, State
 from aggregator.normalize.identity import Identity, mint_guid
 from aggregator.normalize.post import Normalizer
+from aggregator.normalize.urls import permalink_key
 from aggregator.store.codec import details, digest, draft_bytes, pack
 from aggregator.store.posts import Entry, Known, post_hash
+from aggregator.store.sources import stamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +68,12 @@ def settle(changes: Changes, prepared: Prepared, *, key: str, known: Known | Non
     """
     post = prepared.post
     if key != post.key:
-        minted = mint_guid(base_url, post.source, key, post.published)
+        minted = mint_guid(base_url, post.source, key)
         post = replace(post, key=key, guid=minted)
     if known is not None:
         post = replace(post, guid=known.guid)
+        if known.state is State.LIVE and post.state is State.HELD and known.published == stamp(post.published):
+            post = replace(post, state=State.LIVE)  # the clock was set back: what was published stays
         if not prepared.dated:
             post = replace(post, published=datetime.fromtimestamp(known.published, UTC))
     said = details(post)
@@ -79,7 +83,7 @@ def settle(changes: Changes, prepared: Prepared, *, key: str, known: Known | Non
         id=known.id if known is not None else post.id,
         dated=prepared.dated or (known is not None and known.dated),
         path=prepared.path,
-        link_key=prepared.identity.link_key,
+        link_key=prepared.identity.link_key or (permalink_key(post.link) if post.link else ""),
         draft=prepared.draft,
         draft_hash=prepared.draft_hash,
         post_hash=post_hash(post, said, dated=prepared.dated),

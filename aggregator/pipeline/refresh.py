@@ -10,8 +10,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from aggregator.config.models import Config, FeedSource, FrontMatterSource, Source
-from aggregator.errors import IngestError
+from aggregator.errors import AggregatorError, IngestError
 from aggregator.ingest.feedurls import safe_url
+from aggregator.normalize.text import clean_text
 from aggregator.pipeline.folder import CHUNK, FolderPlan, plan_folder, refresh_folder
 from aggregator.pipeline.results import SourceResult, Workers, counted
 from aggregator.pipeline.rules import rules_digest
@@ -40,7 +41,7 @@ class Refresher:
             if isinstance(source, FrontMatterSource):
                 try:
                     plans.append(self._plan(source))
-                except IngestError as error:
+                except Exception as error:  # noqa: BLE001 - recorded, as below
                     yield self._failed(source.name, error)
         to_read = sum(len(plan.to_read) for plan in plans)
         executor = None
@@ -102,13 +103,19 @@ class Refresher:
         return result
 
     def _guarded(self, name: str, work: Callable[[], SourceResult]) -> SourceResult:
-        """The result of a source's refresh; that it failed is recorded, and ends nothing but itself."""
+        """The result of a source's refresh; that it failed is recorded, and ends nothing but itself.
+
+        Whatever it raises: a fault of ours that one source brings to light must not take the others down. If the store
+        itself is the trouble, recording the failure raises again, and the run ends.
+        """
         try:
             return work()
-        except IngestError as error:
+        except Exception as error:  # noqa: BLE001
             return self._failed(name, error)
 
-    def _failed(self, name: str, error: IngestError) -> SourceResult:
+    def _failed(self, name: str, error: Exception) -> SourceResult:
+        is_expected = isinstance(error, AggregatorError)
+        text = clean_text(str(error) if is_expected else f"unexpected {type(error).__name__}: {error}")
         with self.store.write() as tx:
-            tx.sources.failed(name, now=self.now, error=str(error))
-        return SourceResult(name, error=str(error))
+            tx.sources.failed(name, now=self.now, error=text)
+        return SourceResult(name, error=text)

@@ -87,6 +87,8 @@ class Regenerator:
         jobs = self._stale(chosen, writer, force=force)
         yield from self._render(jobs)
         if only:
+            known_slugs = {feed.slug for feed in feeds}
+            yield from (FeedResult(slug, error="there is no such feed") for slug in only if slug not in known_slugs)
             return
         with self.store.write() as tx:
             known = tx.feeds.states()
@@ -159,7 +161,7 @@ def site_of(config: Config) -> Site:
     return Site(
         title=site.title,
         base_url=site.base_url,
-        language=site.language or "en",
+        language=site.language,
         description=site.description,
         generator=f"aggregator {__version__}",
         timezone=site.timezone,
@@ -173,7 +175,7 @@ def document_paths(feed: Feed) -> list[str]:
 
 def _recipe(feed: Feed, config: Config) -> str:
     """Names everything but posts that a feed's documents are made of."""
-    return digest(str(RENDERER_VERSION), __version__, repr(feed), repr(site_of(config)))
+    return digest(str(RENDERER_VERSION), __version__, repr(feed), repr(site_of(config)), str(config.output))
 
 
 def _configured(config: Config) -> Iterator[Feed]:
@@ -184,7 +186,7 @@ def _configured(config: Config) -> Iterator[Feed]:
             slug=feed.slug,
             directory=feed.slug,
             title=feed.title,
-            description=feed.description,
+            description=feed.description or ("" if feed.categories else config.site.description),
             language=config.site.language,
             categories=tuple(Category.parse(path) for path in feed.categories) or (ROOT,),
             limit=feed.limit,

@@ -11,5 +11,5 @@ NORMALIZER_VERSION = 1
 
 def rules_digest(site: Site, source: Source, images: Images) -> str:
     """Names everything that decides what a draft of this source becomes; when it changes, the posts are made anew."""
-    said = source.model_dump_json(exclude={"every", "path", "url", "glob", "max_bytes"})
+    said = source.model_dump_json(exclude={"every", "path", "url", "glob"})
     return digest(str(NORMALIZER_VERSION), said, site.timezone, site.language, images.model_dump_json())

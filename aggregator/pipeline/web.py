@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -13,13 +12,13 @@ from aggregator.errors import FetchError, TooLarge
 from aggregator.ingest.feed import parse_feed
 from aggregator.ingest.http import get, make_session
 from aggregator.models import Draft, Fetched, NotModified, Parsed, Validators
-from aggregator.normalize.identity import Identity, beside, identify, is_renamed, is_reused
+from aggregator.normalize.identity import Identity, identify
 from aggregator.normalize.post import Normalizer, is_empty
-from aggregator.pipeline.matching import Changes, Prepared, hash_of, prepare, settle
+from aggregator.pipeline.finding import Finder
+from aggregator.pipeline.matching import Changes, hash_of, prepare, settle
 from aggregator.pipeline.normalizing import normalizer
 from aggregator.pipeline.rules import rules_digest
 from aggregator.store.codec import digest, read_draft
-from aggregator.store.posts import Known
 from aggregator.store.store import Store, Transaction
 
 _CONNECTIONS = 32  # kept open: one for each thread that asks
@@ -108,13 +107,14 @@ def _match(
     if len(drafts) < len(parsed.drafts):
         changes.warnings.append(f"{len(parsed.drafts) - len(drafts)} items without any content were left out")
     pairs = [(draft, identity) for draft, identity in zip(drafts, identify(drafts), strict=True) if identity]
-    finder = _Finder(tx, source, [identity for _, identity in pairs])
+    finder = Finder(tx, source, [identity for _, identity in pairs])
     done = {entry.id for entry in changes.entries}
     for draft, identity in pairs:
         _, hashed = hash_of(draft)
         stored = finder.exactly(identity)
         if trust and stored is not None and stored.draft_hash == hashed:
             changes.unchanged += 1
+            finder.claim(stored)
             continue
         prepared = prepare(normalize, draft, identity, now)
         key, known = finder.find(prepared)
@@ -123,45 +123,6 @@ def _match(
         title = prepared.post.title or prepared.post.link or prepared.post.guid
         changes.warnings.extend(f"{title[:60]}: {warning}" for warning in prepared.warnings)
         settle(changes, prepared, key=key, known=known, base_url=site.base_url)
-
-
-class _Finder:
-    """Finds the stored post that a draft is, by the rules of `identity`."""
-
-    def __init__(self, tx: Transaction, source: str, identities: Sequence[Identity]) -> None:
-        keys = {identity.key for identity in identities}
-        self._in_document = keys
-        beside_keys = {beside(identity.key, identity.link_key) for identity in identities if identity.link_key}
-        self._known = tx.posts.known(source, keys | beside_keys)
-        unknown = {identity.link_key for identity in identities if identity.key not in self._known}
-        self._by_link = tx.posts.known_by_link(source, unknown - {""})
-
-    def exactly(self, identity: Identity) -> Known | None:
-        """The stored post that this identity names, whatever it says now."""
-        return self._known.get(beside(identity.key, identity.link_key)) or self._known.get(identity.key)
-
-    def find(self, prepared: Prepared) -> tuple[str, Known | None]:
-        """The key under which a draft belongs, and the stored post with that key, if there is one."""
-        identity, post = prepared.identity, prepared.post
-        second = beside(identity.key, identity.link_key)
-        if identity.link_key and second in self._known:
-            return second, self._known[second]
-        known = self._known.get(identity.key)
-        if known is not None:
-            reused = bool(identity.link_key) and is_reused(
-                same_link=known.link_key == identity.link_key,
-                same_title=known.title == post.title,
-                same_date=not prepared.dated or known.published == int(post.published.timestamp()),
-            )
-            return (second, None) if reused else (identity.key, known)
-        for other in self._by_link.get(identity.link_key, ()):
-            if is_renamed(
-                same_link=True,
-                same_title=bool(post.title) and other.title == post.title,
-                old_guid_in_document=other.key in self._in_document,
-            ):
-                return other.key, other
-        return identity.key, None
 
 
 def _renormalize(

@@ -17,7 +17,7 @@ from aggregator.store.store import Store
 
 @dataclass(slots=True)
 class RunResult:
-    """How a run went: its sources in the order in which they were stored, then its feeds."""
+    """How a run went: its sources in the order of the configuration, then its feeds."""
 
     sources: list[SourceResult] = field(default_factory=list)
     feeds: list[FeedResult] = field(default_factory=list)
@@ -54,6 +54,8 @@ def run_once(
         for refreshed in Refresher(config, store, now, workers).refresh(list(sources)):
             result.sources.append(refreshed)
             on_source(refreshed)
+        place = {source.name: number for number, source in enumerate(config.sources)}
+        result.sources.sort(key=lambda one: place.get(one.name, len(place)))  # not as the network would have it
         regenerator = Regenerator(config, store, workers)
         regenerator.release(now)
         for made in regenerator.regenerate(only=feeds, force=force):

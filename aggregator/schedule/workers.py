@@ -34,6 +34,9 @@ class WorkerPool:
             self._lifeline = theirs
             context = multiprocessing.get_context("fork")
             self._executor = ProcessPoolExecutor(self._processes, context, _die_with_parent, (ours, theirs))
+            # It forks at its first task. A fork after threads were started may inherit a lock that one of them holds,
+            # for ever: SQLite's, in one run of three.
+            self._executor.submit(os.getpid).result()
         return self._executor
 
     def __enter__(self) -> Self:

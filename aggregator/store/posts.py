@@ -87,6 +87,11 @@ class Posts:
             found[known.link_key].append(known)
         return found
 
+    def known_by_date(self, source: str, published: int) -> list[Known]:
+        """The posts of a source that are dated this very second."""
+        query = select(*_KNOWN).where(posts.c.source == source, posts.c.published == published).order_by(posts.c.id)
+        return [_known(row) for row in self._connection.execute(query)]
+
     def known_by_id(self, ids: Collection[int]) -> dict[int, Known]:
         """The posts with any of these ids, by id."""
         return {known.id: known for known in self._known(select(*_KNOWN), posts.c.id, ids)}

@@ -71,6 +71,7 @@ posts = Table(
     Column("changed_at", BigInteger, nullable=False),
     Index("posts_by_key", "source", "key", unique=True),
     Index("posts_by_link", "source", "link_key"),
+    Index("posts_by_date", "source", "published"),
     Index("posts_held", "state", "published"),
 )
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select, update
 
-from aggregator.models import Validators
+from aggregator.models import State, Validators
 from aggregator.store.schema import posts, sources
 from aggregator.store.upsert import upsert
 
@@ -47,10 +47,13 @@ class Sources:
         rows = self._connection.execute(select(sources).order_by(sources.c.name)).mappings()
         return {row["name"]: _state(row) for row in rows}
 
-    def post_counts(self) -> dict[str, int]:
-        """How many posts the store holds of each source."""
-        rows = self._connection.execute(select(posts.c.source, func.count()).group_by(posts.c.source))
-        return {row[0]: row[1] for row in rows}
+    def post_counts(self) -> dict[str, dict[State, int]]:
+        """How many posts the store holds of each source, by their state."""
+        counts: dict[str, dict[State, int]] = {}
+        query = select(posts.c.source, posts.c.state, func.count()).group_by(posts.c.source, posts.c.state)
+        for name, state, count in self._connection.execute(query):
+            counts.setdefault(name, {})[State(state)] = count
+        return counts
 
     def succeeded(
         self,
@@ -83,7 +86,13 @@ class Sources:
         self._connection.execute(update(sources).where(sources.c.name == name).values(failures=sources.c.failures + 1))
 
     def _put(self, name: str, values: dict[str, Any]) -> None:
-        upsert(self._connection, sources, [{"name": name, **values}])
+        clean = {key: storable(value) if isinstance(value, str) else value for key, value in values.items()}
+        upsert(self._connection, sources, [{"name": name, **clean}])
+
+
+def storable(text: str) -> str:
+    """The text without what a database refuses: NUL, and halves of surrogate pairs."""
+    return text.replace("\0", "").encode("utf-8", "ignore").decode()
 
 
 def stamp(moment: datetime) -> int:

@@ -38,7 +38,10 @@ class Store:
         self.url = url
         self._url = make_url(url)
         self._shown = self._url.render_as_string(hide_password=True)
-        self._engine = self._sqlite(busy_timeout_s) if self._is_sqlite else create_engine(self._url)
+        try:
+            self._engine = self._sqlite(busy_timeout_s) if self._is_sqlite else create_engine(self._url)
+        except ModuleNotFoundError as error:
+            raise StoreError(f"the store {self._shown} needs psycopg: pip install -e '.[postgresql]'") from error
 
     @property
     def _is_sqlite(self) -> bool:

@@ -25,6 +25,10 @@ def faults_of(file: Path, environment: dict[str, str] | None = None) -> list[str
     return [str(fault).replace(f"{file.parent}/", "") for fault in raised.value.faults]
 
 
+def test_a_section_that_is_commented_out_is_as_if_it_were_not_there(write):
+    assert read_config(write("a.yaml", "sources:\n#  - x\nfeeds:\n")).sources == ()
+
+
 def test_an_empty_file_is_all_defaults(write):
     config = read_config(write("etc/a.yaml", ""))
     assert config.sources == ()
@@ -144,7 +148,7 @@ def test_a_secret_is_never_echoed(write):
         ("- a\n- b\n", "a.yaml:1: must be a mapping of keys to values"),
         (b"site: {title: \xff}", "a.yaml:1: cannot be read: it is not UTF-8"),
         ("site: x", "a.yaml:1: site: must be a mapping"),
-        ("sources: x", "a.yaml:1: sources: should be a valid tuple"),
+        ("sources: x", "a.yaml:1: sources: must be a list"),
         ("sources: [x]", "a.yaml:1: sources[0]: must be a mapping with `name` and `type`"),
         ("sources: [{name: x}]", "a.yaml:1: sources[0]: `type` is required: front-matter or feed"),
         ("sources:\n  - include: /etc/*.yaml", "a.yaml:2: sources[0].include: must be a pattern relative to this file"),
@@ -163,7 +167,14 @@ def test_a_secret_is_never_echoed(write):
         ("site: {timezone: Mars/Olympus}", "a.yaml:1: site.timezone: is no time zone"),
         ("site: {language: '中文'}", "a.yaml:1: site.language: is no language tag"),
         ("feeds: [{slug: category, title: x}]", "a.yaml:1: feeds[0].slug: is reserved"),
-        ("feeds: [{slug: x, title: x, formats: []}]", "a.yaml:1: feeds[0].formats: tuple should have at least 1 item"),
+        ("feeds: [{slug: x, title: x, formats: []}]", "a.yaml:1: feeds[0].formats: must not be empty"),
+        ("store: postgresql://u:p@ss:/w@host/x", "a.yaml:1: store: is no URL; a password in it needs"),
+        ("sources: [{include: none.yaml}]", "a.yaml:1: sources[0].include: there is no file none.yaml"),
+        ("site:\n\ttitle: x", "a.yaml:2: is not YAML: found character that cannot start any token (is there a tab?"),
+        (
+            "sources: [{name: x, type: front-matter, path: p, link: 'https://x/{slug}'}]",
+            "a.yaml:1: sources[0].link: does not know {slug}; there are {day}, {month}",
+        ),
         ("store: 'sqlite:///:memory:'", "a.yaml:1: store: needs a file"),
         ("images: {proxies: [{name: x, path: '('}]}", "a.yaml:1: images.proxies[0].path: is no regular expression"),
         ("images: {proxies: [{name: x, path: 'a'}]}", "a.yaml:1: images.proxies[0]: without `parameter`, `path` needs"),
@@ -175,7 +186,9 @@ def test_each_kind_of_fault_is_said_in_words(write, text, expected):
 
 
 def test_a_missing_file_says_so(tmp_path):
-    assert faults_of(tmp_path / "none.yaml") == ["none.yaml:1: there is no such file"]
+    assert faults_of(tmp_path / "none.yaml") == [
+        "none.yaml:1: there is no such file; name one with -c, or in $AGGREGATOR_CONFIG"
+    ]
 
 
 def test_cron_expressions_and_intervals_are_understood(write):

@@ -1,11 +1,9 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import pytest
 
 from aggregator.models import Draft
-from aggregator.normalize.identity import identify, is_renamed, is_reused, is_uri, mint_guid
+from aggregator.normalize.identity import identify, is_moved, is_renamed, is_reused, is_uri, mint_guid
 
 
 def keys(*drafts: Draft) -> list[str | None]:
@@ -69,6 +67,8 @@ def test_a_guid_is_published_only_where_it_is_trusted_and_a_uri():
         ("https://e.example/a?b=c#d", True),
         ("tag:e.example,2021:x", True),
         ("tag:https://e.example,2021:x", False),
+        ("urn:uuid:not-a-uuid", False),
+        ("tag:Example.com,2020-13-45:x", False),
         ("urn:uuid:1225c695-cfb8-4ebb-aaaa-80da344efa6a", True),
         ("yt:video:abc", True),
         ("12345", False),
@@ -89,16 +89,21 @@ def test_p11_a_reused_guid_is_a_new_post_only_if_nothing_else_is_the_same():
     assert not is_reused(same_link=False, same_title=True, same_date=False)
 
 
-def test_p11_a_new_guid_on_the_same_page_is_the_same_post_only_if_the_old_one_is_gone():
-    assert is_renamed(same_link=True, same_title=True, old_guid_in_document=False)
-    assert not is_renamed(same_link=True, same_title=True, old_guid_in_document=True)
-    assert not is_renamed(same_link=True, same_title=False, old_guid_in_document=False)
+def test_p11_a_new_guid_on_the_same_page_is_the_same_post_only_if_title_and_date_are_the_same():
+    assert is_renamed(same_link=True, same_title=True, same_date=True)
+    assert not is_renamed(same_link=True, same_title=True, same_date=False)
+    assert not is_renamed(same_link=True, same_title=False, same_date=True)
 
 
-def test_a_minted_guid_depends_on_site_source_key_and_day_alone():
-    day = datetime(2021, 7, 4, tzinfo=UTC)
-    guid = mint_guid("https://Feeds.Example.com/x/", "blog", "path:a.md", day)
-    assert guid.startswith("tag:feeds.example.com,2021-07-04:blog/")
+def test_a_page_is_the_same_on_another_host_only_if_its_path_says_so():
+    assert is_moved("old.example/a/1", "new.example/a/1")
+    assert not is_moved("old.example/a/1", "new.example/a/2")
+    assert not is_moved("old.example/", "new.example/")
+
+
+def test_a_minted_guid_depends_on_site_source_and_key_alone():
+    guid = mint_guid("https://Feeds.Example.com/x/", "blog", "path:a.md")
+    assert guid.startswith("tag:feeds.example.com,2000:blog/")
     assert is_uri(guid)
-    assert guid == mint_guid("https://feeds.example.com/", "blog", "path:a.md", day.replace(hour=5))
-    assert guid != mint_guid("https://feeds.example.com/", "blog", "path:b.md", day)
+    assert guid == mint_guid("https://feeds.example.com/", "blog", "path:a.md")
+    assert guid != mint_guid("https://feeds.example.com/", "blog", "path:b.md")

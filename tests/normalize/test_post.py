@@ -134,17 +134,6 @@ def test_the_categories_follow_the_rules_of_the_source():
     assert [c.path for c in normalized(draft, dialect="hexo", **prefix).post.categories] == ["x/a/b"]
 
 
-def test_a_post_without_a_uri_for_a_guid_gets_one_that_never_names_the_future():
-    normalize = Normalizer(
-        Rules(source="blog", base_url="https://f.example/", zone=ZoneInfo("UTC"), publish_future=True),
-        clean=lambda html, _: Cleaned(html),
-        unwrap=str,
-        is_placeholder=lambda _: False,
-    )
-    post, _, _ = normalize(Draft(published="2099-01-01"), Identity("guid:7", "", None), NOW)
-    assert post.guid.startswith("tag:f.example,2024-05-01:blog/")
-
-
 def test_the_origin_keeps_what_is_safe():
     draft = Draft(origin=Origin("A &amp; B", "https://o.example/feed", "javascript:x"))
     assert normalized(draft).post.origin == Origin("A & B", "https://o.example/feed", "")
@@ -159,7 +148,7 @@ def test_a_summary_that_says_the_same_as_the_content_is_dropped():
 def test_an_empty_draft_is_known_as_such():
     assert is_empty(Draft(title=" ", content=""))
     assert not is_empty(Draft(enclosures=(Enclosure("https://o.example/e.mp3"),)))
-    assert not is_empty(Draft(path="a.md"))
+    assert is_empty(Draft(path="a.md", guid="1"))
 
 
 def test_times_are_whole_seconds():

@@ -218,3 +218,63 @@ def test_the_link_template_gives_posts_a_link(blog):
     assert item["url"] == "https://blog.example.com/2024/one/"
     assert 'href="https://blog.example.com/2024/x"' in item["content_html"]
     assert 'src="https://blog.example.com/2024/one/pic.png"' in item["content_html"]
+
+
+def test_m9_a_renamed_file_keeps_its_post_even_if_another_takes_its_name(blog):
+    file = blog.post("new.md", guid="https://x.example/1", title="First")
+    blog.run()
+    file.rename(blog.folder / "posts" / "first.md")
+    blog.post("new.md", guid="https://x.example/2", title="Second")
+    blog.run()
+    assert {item["title"]: item["id"] for item in blog.items()} == {
+        "First": "https://x.example/1",
+        "Second": "https://x.example/2",
+    }
+
+
+def test_a_folder_below_that_cannot_be_read_keeps_its_posts(blog, monkeypatch):
+    blog.post("one.md")
+    blog.post("sub/two.md")
+    blog.run()
+    real = os.scandir
+
+    def scandir(path):
+        if str(path).rstrip("/").endswith("sub"):
+            raise PermissionError(13, "Permission denied")
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    [result] = blog.run().sources
+    assert result.withdrawn == 0
+    assert "sub/" in result.warnings[0]
+
+
+def test_r5_a_clock_set_back_takes_no_published_post_away(blog):
+    moment = blog.now + timedelta(minutes=30)
+    blog.post("one.md", date=moment.isoformat())
+    blog.run()
+    blog.now -= timedelta(hours=2)
+    blog.post("one.md", "<p>edited</p>", date=moment.isoformat())
+    blog.run()
+    assert "edited" in blog.items()[0]["content_html"]
+
+
+def test_a_file_of_the_far_future_is_read_like_any_other(blog):
+    os.utime(blog.post("one.md"), (13_569_465_600, 13_569_465_600))  # the year 2400
+    assert blog.run().sources[0].new == 1
+
+
+def test_a_file_with_nothing_in_it_is_skipped_by_name(blog):
+    blog.write("posts/void.md", "---\nlayout: x\n---\n")
+    [result] = blog.run().sources
+    assert result.warnings == ["void.md: skipped, it has neither a title nor a text"]
+
+
+def test_many_files_beside_a_web_feed_are_read_without_a_deadlock(blog):
+    """Processes are forked before any thread is started: a lock held meanwhile would stay locked in them for ever."""
+    blog.write("feed.xml", "<rss version='2.0'><channel><title>t</title></channel></rss>")
+    blog.sources.append({"name": "web", "type": "feed", "url": "feed.xml"})
+    for version in range(3):
+        for number in range(310):
+            blog.post(f"{number}.md", f"<p>{version}</p>")
+        assert not blog.run().failed

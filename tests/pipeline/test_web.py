@@ -181,6 +181,101 @@ def test_p11_items_without_guid_and_link_are_told_apart(planet, feed):
     assert (result.new, result.unchanged) == (1, 3)
 
 
+def test_p11_a_reused_guid_above_its_old_post_doubles_neither(planet, feed):
+    for uri in ("g", "https://site.example/latest"):
+        feed.items = [an_item(1, guid=uri)]
+        planet.run()
+        feed.items = [an_item(2, guid=uri), an_item(1, guid=uri)]
+        planet.run()
+        assert planet.run().sources[0].how == "same-body"
+    titles = planet.titles()
+    assert sorted(titles) == ["Item 1", "Item 2"]
+
+
+@pytest.mark.parametrize(("before", "after"), [((1, 10), (10, 1)), ((10, 1), (1, 10)), ((1, 1), (10, 1))])
+def test_p11_trust_in_guids_that_comes_and_goes_doubles_no_post(planet, feed, before, after):
+    """Ten items with one GUID, or one with it: known by what they say, or by their GUID."""
+
+    def items(count: int, guids: int) -> list[dict[str, str]]:
+        return [{"title": f"T{n}", "guid": f"g{n % guids}", "description": "d"} for n in range(count)]
+
+    feed.items = items(*before)
+    planet.run()
+    feed.items = items(*after)
+    planet.run()
+    assert sorted(planet.titles()) == sorted(f"T{n}" for n in range(max(before[0], after[0])))
+
+
+def test_p11_two_new_items_on_one_page_are_two_posts(planet, feed):
+    feed.items = [an_item(1, title="Forecast", link="https://site.example/f")]
+    planet.run()
+    feed.items = [an_item(n, title="Forecast", link="https://site.example/f") for n in (4, 3)]
+    planet.run()
+    assert planet.titles() == ["Forecast"] * 3
+
+
+def test_p11_a_reused_guid_in_a_feed_without_dates_loses_no_post(planet, feed):
+    for number in (1, 2):
+        feed.items = [
+            {"title": f"T{number}", "guid": "g", "link": f"https://site.example/{number}", "description": "d"}
+        ]
+        planet.run()
+    assert sorted(planet.titles()) == ["T1", "T2"]
+
+
+def test_p11_two_items_that_reuse_one_guid_end_no_run(planet, feed):
+    feed.items = [an_item(1, guid="g")]
+    planet.run()
+    new = [an_item(n, guid="g", link="https://site.example/new") for n in (2, 3)]
+    feed.items = new
+    assert planet.run().sources[0].error == ""
+    feed.items = [*new, an_item(4)]
+    assert planet.run().sources[0].new == 1
+    assert sorted(planet.titles()) == ["Item 1", "Item 2", "Item 3", "Item 4"]
+
+
+def test_a_moved_host_makes_no_new_posts(planet, feed):
+    feed.items = [an_item(n, guid=f"https://old.example/{n}", link=f"https://old.example/{n}") for n in range(1, 4)]
+    planet.run()
+    before = [item["id"] for item in planet.items()]
+    feed.items = [an_item(n, guid=f"https://new.example/{n}", link=f"https://new.example/{n}") for n in range(1, 4)]
+    [result] = planet.run().sources
+    assert (result.new, result.changed) == (0, 3)
+    assert [item["id"] for item in planet.items()] == before
+    assert planet.items()[0]["url"] == "https://new.example/3"
+
+
+def test_p10_what_no_database_can_hold_costs_nothing_else(planet, feed):
+    item = '{"id": "\\ud800a\\u0000", "url": "https://x.example/\\ud800", "title": "t", "content_text": "c"}'
+    body = f'{{"version": "https://jsonfeed.org/version/1.1", "title": "x\\ud800\\u0000", "items": [{item}]}}'
+    planet.write("odd.json", body)
+    planet.write("odder.json", '{"\\ud800\\u0000": 1}')
+    planet.sources += [{"name": name, "type": "feed", "url": f"{name}.json"} for name in ("odd", "odder")]
+    feed.items = [an_item(1, guid="x" * 20_000)]
+    result = planet.run()
+    assert {source.name: bool(source.error) for source in result.sources} == {"web": False, "odd": False, "odder": True}
+    assert sorted(planet.titles()) == ["Item 1", "t"]
+
+
+def test_a_fault_of_ours_in_one_source_leaves_the_others_published(planet, feed, monkeypatch):
+    import aggregator.pipeline.web as web
+
+    real = web.parse_feed
+
+    def parse(body, *, url, **options):
+        if url.startswith("file:"):
+            raise ZeroDivisionError("a bug")
+        return real(body, url=url, **options)
+
+    monkeypatch.setattr(web, "parse_feed", parse)
+    planet.write("bad.xml", "<rss/>")
+    planet.sources.append({"name": "bad", "type": "feed", "url": "bad.xml"})
+    feed.items = [an_item(1)]
+    good, bad = planet.run().sources
+    assert (good.error, bad.error) == ("", "unexpected ZeroDivisionError: a bug")
+    assert planet.titles() == ["Item 1"]
+
+
 def test_http_to_https_is_the_same_post(planet, feed):
     feed.items = [{"title": "T", "link": "http://site.example/1", "description": "d"}]
     planet.run()

@@ -59,6 +59,7 @@ def upgrade() -> None:
     )
     op.create_index("posts_by_key", "posts", ["source", "key"], unique=True)
     op.create_index("posts_by_link", "posts", ["source", "link_key"])
+    op.create_index("posts_by_date", "posts", ["source", "published"])
     op.create_index("posts_held", "posts", ["state", "published"])
     op.create_table(
         "bodies",
