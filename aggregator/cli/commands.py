@@ -6,6 +6,7 @@ or feed failed; 2 wrong usage or configuration, and nothing was touched; 3 anoth
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -44,6 +45,9 @@ LogOption = Annotated[
 
 def main() -> None:
     """Runs the command, and turns what it raises into a sentence and an exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show a title must not end the run
     try:
         app()
     except ConfigError as error:

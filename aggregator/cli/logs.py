@@ -17,11 +17,11 @@ class Log:
 
     def warning(self, event: str, **ids: Any) -> None:
         """Something had to be guessed or left out; the rest is well."""
-        self._ready().warning(event, **ids)
+        self._ready().warning(_on_one_line(event), **ids)
 
     def error(self, event: str, **ids: Any) -> None:
         """A source or a feed failed."""
-        self._ready().error(event, **ids)
+        self._ready().error(_on_one_line(event), **ids)
 
     def _ready(self) -> Any:
         if self._logger is None:
@@ -41,3 +41,8 @@ class Log:
                 ],
             )
         return self._logger
+
+
+def _on_one_line(text: str) -> str:
+    """The text without what could forge a line or hide one: a file's name or a server's answer may hold anything."""
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)

@@ -62,6 +62,9 @@ def read_yaml(file: Path, environment: Mapping[str, str] | None = None) -> YamlD
         mark = error.problem_mark or error.context_mark
         document.data = None
         document.faults.append(Fault(file, mark.line + 1 if mark else 1, "", f"is not YAML: {_in_words(error)}"))
+    except RecursionError:
+        document.data = None
+        document.faults.append(Fault(file, 1, "", "holds an alias of something that it is itself part of"))
     except (yaml.YAMLError, ValueError) as error:
         document.data = None
         document.faults.append(Fault(file, 1, "", f"is not YAML: {error}"))
@@ -78,6 +81,7 @@ class _Reader:
 
     def __init__(self, file: Path, loader: Any, document: YamlDocument, environment: Mapping[str, str]) -> None:
         self._file, self._loader, self._document, self._environment = file, loader, document, environment
+        self._own: dict[int, list[tuple[yaml.Node, yaml.Node]]] = {}  # pairs of each mapping before its merges
 
     def value(self, node: yaml.Node, key: Key) -> Any:
         if key:
@@ -90,9 +94,11 @@ class _Reader:
         return self._with_environment(value, node, key) if isinstance(value, str) else value
 
     def _mapping(self, node: yaml.MappingNode, key: Key) -> dict[str, Any]:
+        own = self._own.setdefault(id(node), [pair for pair in node.value if not pair[0].tag.endswith(":merge")])
         self._loader.flatten_mapping(node)
+        merged = [pair for pair in node.value if not any(pair is mine for mine in own)]
         found: dict[str, Any] = {}
-        for name_node, value_node in node.value:
+        for name_node, value_node in own:
             name = name_node.value if isinstance(name_node, yaml.ScalarNode) else ""
             line = name_node.start_mark.line + 1
             path = (*key, name)
@@ -102,6 +108,9 @@ class _Reader:
                 continue
             self._document.places[path] = (self._file, line)
             found[name] = self.value(value_node, path)
+        for name_node, value_node in merged:  # `<<: *base`: a key of one's own wins
+            if isinstance(name_node, yaml.ScalarNode) and name_node.value not in found:
+                found[name_node.value] = self.value(value_node, (*key, name_node.value))
         return found
 
     def _with_environment(self, text: str, node: yaml.Node, key: Key) -> str:

@@ -38,12 +38,13 @@ RESERVED_SLUGS = frozenset(
 )
 LINK_PARTS = frozenset({"path", "name", "year", "month", "day"})  # of the template for posts without a link
 _INTERVAL = re.compile(r"(\d+)\s*([smhdw])")
+_LONGEST = {"s": 31_536_000, "m": 525_600, "h": 8_760, "d": 365, "w": 52}  # a year, whatever is written
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 def _name(value: str) -> str:
-    if not re.fullmatch(r"[a-z0-9-]+", value):
-        raise ValueError("may hold only lower-case letters, digits and hyphens")
+    if not re.fullmatch(r"[a-z0-9-]{1,100}", value):
+        raise ValueError("may hold only lower-case letters, digits and hyphens, 100 at the most")
     return value
 
 
@@ -64,6 +65,13 @@ def _zone(value: str) -> str:
 def _base_url(value: str) -> str:
     if not re.fullmatch(r"https?://[^/?#\s]+(/[^?#\s]*)?", value):
         raise ValueError("must be an absolute http:// or https:// URL without query or fragment")
+    try:
+        parts = urlsplit(value)
+        host, port = parts.hostname or "", parts.port
+        if not host.isascii():  # documents want URIs, and so do HTTP headers
+            value = value.replace(parts.netloc, host.encode("idna").decode() + (f":{port}" if port else ""), 1)
+    except ValueError as error:
+        raise ValueError("names a host that cannot be one") from error
     return value if value.endswith("/") else value + "/"
 
 
@@ -102,7 +110,9 @@ def _is_cron(value: str) -> bool:
 def interval(every: str) -> timedelta | None:
     """The interval that `every` names, or None where it is a cron expression."""
     match = _INTERVAL.fullmatch(every.strip())
-    return timedelta(**{_UNITS[match[2]]: int(match[1])}) if match and int(match[1]) else None
+    if match is None or not int(match[1]):
+        return None
+    return timedelta(**{_UNITS[match[2]]: min(int(match[1]), _LONGEST[match[2]])})
 
 
 def _pattern(value: str) -> str:
@@ -117,6 +127,8 @@ def _path(value: Any, info: ValidationInfo) -> Any:
     """A path written in the file, made absolute against the folder of that file."""
     if not isinstance(value, str) or not value:
         return value
+    if "\0" in value:
+        raise ValueError("holds a NUL character")
     return Path((info.context or {}).get("folder", "."), Path(value).expanduser())
 
 
@@ -177,7 +189,9 @@ class Model(BaseModel):
 class Site(Model):
     """Who publishes, and where."""
 
-    title: str = Field("My planet", description="Title of the site, shown on its pages and in the list of feeds.")
+    title: str = Field(
+        "My planet", min_length=1, description="Title of the site, shown on its pages and in the list of feeds."
+    )
     base_url: Annotated[str, AfterValidator(_base_url)] = Field(
         "http://localhost:8000/",
         description="Where `output` is reachable. Every self link and every GUID minted for a post builds on it.",
@@ -235,7 +249,9 @@ class FrontMatterSource(SourceBase):
         description="Link of posts that carry none, such as `https://blog.example.com/{path}/`. `{path}` is the file's path "
         "in the folder without its suffix, `{name}` its last part, `{year}`, `{month}` and `{day}` the post's date.",
     )
-    max_bytes: int = Field(20_000_000, gt=0, description="Files larger than this are skipped, by name.")
+    max_bytes: int = Field(
+        20_000_000, gt=0, le=1_000_000_000, description="Files larger than this are skipped, by name."
+    )
 
 
 class FeedSource(SourceBase):
@@ -261,7 +277,9 @@ class Fetch(Model):
     timeout_s: float = Field(
         30, gt=0, le=600, description="Seconds for a whole exchange, from connecting to the last byte."
     )
-    max_bytes: int = Field(15_728_640, gt=0, description="Largest body accepted, in bytes after decoding.")
+    max_bytes: int = Field(
+        15_728_640, gt=0, le=1_000_000_000, description="Largest body accepted, in bytes after decoding."
+    )
     contact: str = Field(
         "", description="A URL or address that goes into the User-Agent; by default the site's `base_url`."
     )
@@ -327,7 +345,9 @@ class FeedConfig(Model):
         (),
         description="Category paths; the feed holds the posts of any of them and of everything below. Empty: all posts.",
     )
-    limit: Annotated[int, Field(gt=0)] | None = Field(50, description="Newest posts to hold; `null`: all of them.")
+    limit: Annotated[int, Field(gt=0, le=1_000_000)] | None = Field(
+        50, description="Newest posts to hold; `null`: all of them."
+    )
     formats: Formats = Field(ALL_FORMATS, description="Any of `rss`, `atom`, `json`.")
 
 
@@ -335,9 +355,11 @@ class ByCategory(Model):
     """One feed per category and per ancestor, without listing them."""
 
     enabled: bool = Field(True, description="Whether these feeds are published.")
-    depth: int = Field(3, gt=0, description="How many names deep a category may lie to get a feed of its own.")
+    depth: int = Field(3, gt=0, le=16, description="How many names deep a category may lie to get a feed of its own.")
     min_posts: int = Field(1, gt=0, description="Posts that a category must hold to get a feed.")
-    limit: Annotated[int, Field(gt=0)] | None = Field(50, description="Newest posts to hold; `null`: all of them.")
+    limit: Annotated[int, Field(gt=0, le=1_000_000)] | None = Field(
+        50, description="Newest posts to hold; `null`: all of them."
+    )
     formats: Formats = Field(ALL_FORMATS, description="Any of `rss`, `atom`, `json`.")
 
 

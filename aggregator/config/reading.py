@@ -32,6 +32,7 @@ _WORDS = {  # what pydantic says of these is about Python
     "model_type": "must be a mapping",
     "tuple_type": "must be a list",
     "too_short": "must not be empty",
+    "string_too_short": "must not be empty",
     "string_type": "must be text; put it in quotes",
 }
 _MODELS: Mapping[str, type[BaseModel]] = {"front-matter": FrontMatterSource, "feed": FeedSource}
@@ -130,7 +131,11 @@ def _matching(pattern: Any, document: YamlDocument, key: Key, folder: Path) -> l
     if problem:
         document.faults.append(Fault(*document.place(key), dotted(key), problem))
         return []
-    return sorted(folder.glob(pattern))
+    try:
+        return sorted(found for found in folder.glob(pattern) if found.is_file())
+    except (ValueError, IndexError, NotImplementedError) as error:
+        document.faults.append(Fault(*document.place(key), dotted(key), f"is no pattern: {error}"))
+        return []
 
 
 def _sources_of(document: YamlDocument) -> Iterator[tuple[Key, Any]]:
@@ -160,7 +165,18 @@ def _validate(document: YamlDocument, file: Path, folders: list[Path]) -> Config
         return None
     if models is None:
         return config
+    for index, model in enumerate(models):
+        if isinstance(model, FrontMatterSource) and _overlap(model.path, config.output):
+            key: Key = ("sources", index, "path")
+            message = "is also where feeds are published: their pages would become posts"
+            document.faults.append(Fault(*document.place(key), dotted(key), message))
     return config.model_copy(update={"sources": tuple(model for model in models if model is not None)})
+
+
+def _overlap(folder: Path, output: Path) -> bool:
+    """Whether the output lies in the folder, or the folder in the output."""
+    inner, outer = folder.resolve(), output.resolve()
+    return inner.is_relative_to(outer) or outer.is_relative_to(inner)
 
 
 def _source(document: YamlDocument, index: int, source: Any, folder: Path) -> BaseModel | None:
@@ -177,7 +193,7 @@ def _source(document: YamlDocument, index: int, source: Any, folder: Path) -> Ba
     if kind is None:
         fault(f"`type` is required: {_either(_MODELS)}")
         return None
-    if kind in NOT_YET_TYPES:
+    if isinstance(kind, str) and kind in NOT_YET_TYPES:
         fault(f"type {kind} is not supported yet", "type")
         return None
     if not isinstance(kind, str) or kind not in _MODELS:

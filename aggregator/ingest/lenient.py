@@ -111,8 +111,8 @@ class Reader:
     def end(self, text: str) -> int:
         """Where the fields that `text` begins with end and its body begins, for a block that nobody closed.
 
-        A blank line ends them, unless the next lines go on with a list or lead to another known field; so does a line
-        that begins with an HTML tag.
+        A blank line ends them, unless the next line goes on with a list, begins another known field, or is indented and
+        leads to one; so does a line that begins with an HTML tag.
         """
         lines = text.split("\n")
         offset, blank, listed = 0, False, False
@@ -121,7 +121,8 @@ class Reader:
                 blank = True
             else:
                 known, item = self._known.match(line), listed and _ITEM.match(line)
-                ends = _HTML.match(line) or (blank and not self._leads_on(lines, number))
+                wraps = line[:1].isspace() and self._leads_on(lines, number)
+                ends = _HTML.match(line) or (blank and not wraps)
                 if ends and not known and not item:
                     return offset
                 blank = False

@@ -16,6 +16,7 @@ from aggregator.normalize.text import clean_text
 from aggregator.pipeline.folder import CHUNK, FolderPlan, plan_folder, refresh_folder
 from aggregator.pipeline.results import SourceResult, Workers, counted
 from aggregator.pipeline.rules import rules_digest
+from aggregator.store.sources import FORMER
 from aggregator.store.store import Store
 
 if TYPE_CHECKING:  # feedparser and requests are for runs that ask a web feed
@@ -33,6 +34,18 @@ class Refresher:
     store: Store
     now: datetime
     workers: Workers
+
+    def retire(self) -> Iterator[SourceResult]:
+        """Withdraws the posts of sources that left the configuration; they come back if the source does."""
+        names = {source.name for source in self.config.sources}
+        with self.store.read() as tx:
+            former = [name for name, state in tx.sources.all().items() if name not in names and state.rules != FORMER]
+        for name in former:
+            with self.store.write() as tx:
+                withdrawn = tx.posts.withdraw_source(name, self.now)
+                tx.files.forget_all(name)
+                tx.sources.left(name, self.now)
+            yield SourceResult(name, withdrawn=withdrawn, how="left the configuration")
 
     def refresh(self, sources: Sequence[Source]) -> Iterator[SourceResult]:
         """Refreshes sources, giving each one's result as soon as it is stored."""

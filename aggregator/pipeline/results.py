@@ -32,7 +32,7 @@ class SourceResult:
     withdrawn: int = 0
     unchanged: int = 0
     lenient: int = 0  # files that only the lenient reader could read
-    how: str = ""  # not-modified | same-body | parsed | files
+    how: str = ""  # not-modified | same-body | parsed | files | left the configuration
     error: str = ""
     warnings: list[str] = field(default_factory=list)
 
@@ -41,6 +41,8 @@ class SourceResult:
         """The result in plain words, for tables and for the store."""
         if self.error:
             return "failed"
+        if self.how == "left the configuration":
+            return f"{self.how}: {self.withdrawn} withdrawn"
         counts = [f"{count} {name}" for name in ("new", "changed", "withdrawn") if (count := getattr(self, name))]
         return ", ".join(counts) or ("not modified" if self.how == "not-modified" else "nothing new")
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import string
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from urllib.parse import quote
 
 from aggregator import __version__
 from aggregator.config.models import Config, FeedSource, Site
@@ -42,7 +44,7 @@ class Asker:
 
     def __init__(self, config: Config, store: Store, now: datetime) -> None:
         self._config, self._store, self._now = config, store, now
-        contact = config.fetch.contact or config.site.base_url
+        contact = quote(config.fetch.contact or config.site.base_url, safe=string.punctuation)  # a header is ASCII
         self._session = make_session(f"aggregator/{__version__} (+{contact})", _CONNECTIONS)
 
     def gather(self, source: FeedSource) -> Gathered:

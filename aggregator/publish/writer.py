@@ -63,6 +63,7 @@ class Writer:
     def __init__(self, output: Path) -> None:
         self.output = output
         self._manifest: frozenset[str] | None = None
+        self._inside: set[Path] = set()  # folders that were looked at
 
     def write(self, documents: Iterable[Document]) -> Written:
         """Puts the documents in place; one whose bytes are on disk already is not touched.
@@ -80,6 +81,7 @@ class Writer:
                 for document in batch:
                     with _noted(document.path, failed):
                         target = self._target(document.path)
+                        self._stay_inside(target.parent)
                         if _holds(target, document.body):
                             unchanged.append(document.path)
                         else:
@@ -154,6 +156,13 @@ class Writer:
         if not parts or ".." in parts or path.startswith("/") or "\0" in path:
             raise OSError(None, "the path leads out of the output")
         return self.output.joinpath(*parts)
+
+    def _stay_inside(self, folder: Path) -> None:
+        """Raises OSError where a link in the output leads to somebody else's files."""
+        if folder not in self._inside:
+            if not is_inside(self.output, folder):
+                raise OSError(None, "the path leads out of the output, by a link in it")
+            self._inside.add(folder)
 
     def _known(self) -> frozenset[str]:
         if self._manifest is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import chain
 
 from aggregator.config.models import Config, Source
 from aggregator.pipeline.refresh import Refresher
@@ -51,7 +52,8 @@ def run_once(
     """Refreshes the sources, then regenerates the feeds whose posts changed, telling of each as it is done."""
     result = RunResult()
     with WorkerPool() as workers:
-        for refreshed in Refresher(config, store, now, workers).refresh(list(sources)):
+        refresher = Refresher(config, store, now, workers)
+        for refreshed in chain(refresher.retire(), refresher.refresh(list(sources))):
             result.sources.append(refreshed)
             on_source(refreshed)
         place = {source.name: number for number, source in enumerate(config.sources)}

@@ -48,6 +48,10 @@ class Files:
         query = select(files.c.post_id).where(files.c.source == source, files.c.post_id.is_not(None))
         return set(self._connection.execute(query).scalars()) & set(post_ids)
 
+    def forget_all(self, source: str) -> None:
+        """Forgets every file of a source."""
+        self._connection.execute(delete(files).where(files.c.source == source))
+
     def forget(self, source: str, paths: Iterable[str]) -> None:
         """Forgets files that are gone."""
         rows = [{"gone": path} for path in paths]

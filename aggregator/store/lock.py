@@ -108,7 +108,7 @@ def _advisory_lock(store_url: str, purpose: str) -> Iterator[None]:
             connection.commit()  # the lock is the session's, not the transaction's
             yield
     except DatabaseError as error:
-        shown = make_url(store_url).render_as_string(hide_password=True)
+        shown = make_url(store_url).set(query={}).render_as_string(hide_password=True)
         raise StoreError(f"the store {shown} failed: {str(error.orig).strip()}") from error
     finally:
         engine.dispose()

@@ -97,13 +97,13 @@ class Posts:
         return {known.id: known for known in self._known(select(*_KNOWN), posts.c.id, ids)}
 
     def drafts(self, source: str) -> Iterator[tuple[Known, bytes]]:
-        """Every post of a source with the packed draft that it was made from, in pages, oldest id first."""
+        """Every post of a source with the packed draft that it was made from, in pages, in the order of ids."""
         last = -1
         while True:
             query = (
                 select(*_KNOWN, bodies.c.draft)
                 .join(bodies, bodies.c.post_id == posts.c.id)
-                .where(posts.c.source == source, posts.c.id > last, posts.c.state != State.WITHDRAWN)
+                .where(posts.c.source == source, posts.c.id > last)
                 .order_by(posts.c.id)
                 .limit(_CHUNK)
             )
@@ -170,6 +170,16 @@ class Posts:
             }
             self._connection.execute(update(posts).where(posts.c.id.in_(chunk)).values(**values))
         return self._hold({}, left=sorted(ids))
+
+    def withdraw_source(self, source: str, now: datetime) -> int:
+        """Takes every post of a source out of the feeds, because the source is gone; returns how many were live."""
+        query = select(posts.c.id).where(posts.c.source == source, posts.c.state != State.WITHDRAWN)
+        ids = list(self._connection.execute(query).scalars())
+        live = self._connection.execute(
+            select(func.count()).where(posts.c.source == source, posts.c.state == State.LIVE)
+        ).scalar()
+        self.withdraw(ids, now)
+        return live or 0
 
     def release(self, now: datetime) -> set[str]:
         """Makes live the held posts whose date has come; returns the changed categories' paths."""

@@ -12,6 +12,8 @@ from aggregator.models import State, Validators
 from aggregator.store.schema import posts, sources
 from aggregator.store.upsert import upsert
 
+FORMER = "former"  # the rules of a source that is no longer configured
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceState:
@@ -79,6 +81,11 @@ class Sources:
         if changed:
             values["changed_at"] = stamp(now)
         self._put(name, values)
+
+    def left(self, name: str, now: datetime) -> None:
+        """Notes that a source is no longer configured: should it come back, it is read anew, whatever it answers."""
+        clean = {"rules": FORMER, "etag": "", "last_modified": "", "body_hash": "", "changed_at": stamp(now)}
+        self._put(name, clean | {"result": "left the configuration", "error": "", "failures": 0})
 
     def failed(self, name: str, *, now: datetime, error: str) -> None:
         """Notes a refresh that failed: validators and posts stay as they were."""

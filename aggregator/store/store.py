@@ -37,7 +37,7 @@ class Store:
     def __init__(self, url: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
         self.url = url
         self._url = make_url(url)
-        self._shown = self._url.render_as_string(hide_password=True)
+        self._shown = self._url.set(query={}).render_as_string(hide_password=True)  # a query may hold a password, too
         try:
             self._engine = self._sqlite(busy_timeout_s) if self._is_sqlite else create_engine(self._url)
         except ModuleNotFoundError as error:

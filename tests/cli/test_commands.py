@@ -59,7 +59,7 @@ def config(write) -> Path:
 def test_run_publishes_and_says_so_in_plain_lines(aggregator, config):
     said = aggregator("run", "-c", config)
     assert said == Said(
-        0, "blog\t1 new\n1 source refreshed, 2 feeds regenerated: 10 documents written, 0 unchanged\n", ""
+        0, "blog: 1 new\n1 source refreshed, 2 feeds regenerated: 10 documents written, 0 unchanged\n", ""
     )
     assert (config.parent / "out" / "category" / "a" / "atom.xml").exists()
 
@@ -81,7 +81,7 @@ def test_a_failed_source_is_exit_1_and_the_rest_is_published(aggregator, config)
     said = aggregator("run", "-c", config)
     assert said.code == 1
     assert "gone.xml cannot be read" in said.err
-    assert "dead\tfailed" in said.out
+    assert "dead: failed" in said.out
     assert (config.parent / "out" / "all" / "rss.xml").exists()
 
 
@@ -103,6 +103,7 @@ def test_a_faulty_configuration_is_exit_2_lists_all_and_touches_nothing(aggregat
         (["--source", "blgo"], "there is no source 'blgo' (did you mean blog?)"),
         (["--feed", "al"], "there is no feed 'al' (did you mean all?)"),
         (["--everything"], "No such option"),
+        (["--source", "blog", "--feed", "nope"], "there is no feed 'nope'"),
     ],
 )
 def test_wrong_usage_is_exit_2(aggregator, config, arguments, words):
@@ -130,11 +131,13 @@ def test_warnings_can_be_read_by_machines(aggregator, config, write):
     event = json.loads(said.err)
     assert (event["level"], event["source"]) == ("warning", "blog")
     assert "odd.md" in event["event"]
-    assert said.out.startswith("blog\t2 new\t1\t1\n")
+    assert said.out.startswith("blog: 2 new, 1 read leniently, 1 warning\n")
 
 
 def test_a_dry_run_asks_and_writes_nothing(aggregator, config):
     before = sorted(config.parent.rglob("*"))
+    said = aggregator("run", "-c", config, "--dry-run", "--json").out
+    assert json.loads(said) == {"would": ["would read blog: 1 file to read, 0 gone", "would regenerate all"]}
     assert aggregator("run", "-c", config, "--dry-run").out == (
         "would read blog: 1 file to read, 0 gone\nwould regenerate all\n"
     )
@@ -154,11 +157,11 @@ def test_a_web_feed_is_asked_only_when_it_is_due_or_named(aggregator, config, wr
         CONFIG.replace("blog, type: front-matter, path: posts", "web, type: feed, url: feed.xml, every: 1h")
     )
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1735689600")
-    assert aggregator("run", "-c", config).out.startswith("web\t")
+    assert aggregator("run", "-c", config).out.startswith("web: ")
     monkeypatch.setenv("SOURCE_DATE_EPOCH", str(1735689600 + 3599))
     assert aggregator("run", "-c", config).out.startswith("0 sources refreshed")
-    assert aggregator("run", "-c", config, "--source", "web").out.startswith("web\t")
-    assert aggregator("run", "-c", config, "--all").out.startswith("web\t")
+    assert aggregator("run", "-c", config, "--source", "web").out.startswith("web: ")
+    assert aggregator("run", "-c", config, "--all").out.startswith("web: ")
 
 
 def test_check_finds_nothing_wrong_with_a_good_configuration(aggregator, config):
@@ -168,7 +171,10 @@ def test_check_finds_nothing_wrong_with_a_good_configuration(aggregator, config)
 def test_check_lists_faults_and_missing_folders(aggregator, config):
     config.write_text(CONFIG + "  - {name: x, type: feed, url: none.xml}\n")
     said = aggregator("check", "-c", config)
-    assert (said.code, said.out.splitlines()[0]) == (1, f"x: there is no {config.parent}/none.xml")
+    missing = (
+        f"{config}:7: sources[1].url: there is no file {config.parent}/none.xml; does its URL lack the https://?\n"
+    )
+    assert said == Said(1, "", missing)
     config.write_text(CONFIG + "bad: 1\n")
     said = aggregator("check", "-c", config, "--json")
     [fault] = json.loads(said.out)["faults"]
@@ -250,3 +256,20 @@ def test_interrupting_is_exit_130(config, monkeypatch, capfd):
     assert ended.value.code == 130
     assert threading.active_count() >= 1
     assert "interrupted" in capfd.readouterr().err
+
+
+def test_a_feed_of_a_category_that_is_not_there_is_exit_1(aggregator, config):
+    said = aggregator("run", "-c", config, "--feed", "category/none")
+    assert (said.code, "there is no such feed" in said.err) == (1, True)
+
+
+def test_a_moment_that_is_none_is_wrong_usage(aggregator, config, monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "yesterday")
+    said = aggregator("run", "-c", config)
+    assert (said.code, "SOURCE_DATE_EPOCH" in said.err) == (2, True)
+
+
+def test_a_file_name_cannot_forge_a_line_of_the_log(aggregator, config, write):
+    write("posts/x\n2026 [error] forged.md", "---\ntitle: a: b\n---\nx\n")
+    said = aggregator("run", "-c", config)
+    assert not any(line.startswith("2026 [error]") for line in said.err.splitlines())

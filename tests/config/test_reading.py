@@ -60,7 +60,7 @@ def test_every_fault_is_told_at_once_with_file_line_and_key(write):
         "a.yaml:2: site.titel: unknown key (did you mean title?)",
         "a.yaml:3: site.base_url: must be an absolute http:// or https:// URL without query or fragment",
         "a.yaml:4: store: must be sqlite:///PATH or postgresql://USER@HOST/NAME",
-        "a.yaml:6: sources[0].name: may hold only lower-case letters, digits and hyphens",
+        "a.yaml:6: sources[0].name: may hold only lower-case letters, digits and hyphens, 100 at the most",
         "a.yaml:6: sources[0].url: is required",
         "a.yaml:11: sources[1].dialekt: unknown key (did you mean dialect?)",
     ]
@@ -175,6 +175,18 @@ def test_a_secret_is_never_echoed(write):
             "sources: [{name: x, type: front-matter, path: p, link: 'https://x/{slug}'}]",
             "a.yaml:1: sources[0].link: does not know {slug}; there are {day}, {month}",
         ),
+        ("sources: &a [*a]", "a.yaml:1: holds an alias of something that it is itself part of"),
+        ("sources: [{include: '.'}]", "a.yaml:1: sources[0].include: there is no file ."),
+        ("sources: [{include: '**x/*.yaml'}]", "a.yaml:1: sources[0].include: is no pattern"),
+        ("sources: [{name: x, type: [feed]}]", "a.yaml:1: sources[0].type: must be front-matter or feed"),
+        ('output: "a\\0b"', "a.yaml:1: output: holds a NUL character"),
+        ("site: {base_url: 'http://[x/'}", "a.yaml:1: site.base_url: names a host that cannot be one"),
+        ("site: {title: ''}", "a.yaml:1: site.title: must not be empty"),
+        ("by_category: {limit: 99999999999999999999}", "a.yaml:1: by_category.limit: should be less than or equal to"),
+        (
+            "output: p/feeds\nsources: [{name: x, type: front-matter, path: p}]",
+            "a.yaml:2: sources[0].path: is also where feeds are published",
+        ),
         ("store: 'sqlite:///:memory:'", "a.yaml:1: store: needs a file"),
         ("images: {proxies: [{name: x, path: '('}]}", "a.yaml:1: images.proxies[0].path: is no regular expression"),
         ("images: {proxies: [{name: x, path: 'a'}]}", "a.yaml:1: images.proxies[0]: without `parameter`, `path` needs"),
@@ -225,3 +237,22 @@ def test_a_row_of_the_proxy_table_has_the_fields_of_the_built_in_ones():
     assert {name: field.default for name, field in ProxyRow.model_fields.items() if name != "name"} == declared
     for row in BUILT_IN:
         ProxyRow(**{field.name: getattr(row, field.name) for field in fields(Proxy)})
+
+
+def test_merge_keys_lend_what_a_source_does_not_say_itself(write):
+    text = "sources:\n  - &base {name: a, type: feed, url: x, every: 2h}\n  - {<<: *base, name: b}\n"
+    a, b = read_config(write("a.yaml", text)).sources
+    assert (a.name, b.name, b.every) == ("a", "b", "2h")
+
+
+def test_an_interval_is_a_year_at_the_most():
+    year = interval("999999999999w")
+    assert year is not None
+    assert year.days == 364
+
+
+def test_a_base_url_in_another_script_becomes_a_uri(write):
+    assert (
+        read_config(write("a.yaml", "site: {base_url: 'https://例え.jp/x'}")).site.base_url
+        == "https://xn--r8jz45g.jp/x/"
+    )

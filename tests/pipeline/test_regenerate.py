@@ -189,3 +189,49 @@ def test_one_changed_post_costs_the_same_however_many_are_stored(blog):
         tx.posts.put(old, {}, blog.now)
     blog.run()
     assert statements_of_a_change() == few
+
+
+def test_a_source_that_leaves_the_configuration_takes_its_posts_along_and_brings_them_back(blog):
+    blog.post("one.md", date="Invalid Date")
+    blog.write(
+        "feed.xml", "<rss version='2.0'><channel><title>t</title><item><title>Web</title></item></channel></rss>"
+    )
+    blog.sources.append({"name": "web", "type": "feed", "url": "feed.xml"})
+    blog.run()
+    before = blog.items()
+    both, blog.sources[:] = list(blog.sources), []
+    results = blog.run().sources
+    assert {one.name: one.in_words for one in results} == {
+        "blog": "left the configuration: 1 withdrawn",
+        "web": "left the configuration: 1 withdrawn",
+    }
+    assert blog.items() == []
+    assert blog.run().sources == []
+    blog.sources[:] = both
+    blog.run()
+    assert blog.items() == before
+
+
+def test_r8_a_link_in_the_output_leads_nowhere(blog):
+    blog.post("one.md")
+    elsewhere = blog.folder / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "rss.xml").write_text("somebody else's")
+    blog.output.mkdir()
+    (blog.output / "all").symlink_to(elsewhere)
+    result = blog.run()
+    assert "leads out of the output" in next(feed.error for feed in result.feeds if feed.slug == "all")
+    assert [file.name for file in elsewhere.iterdir()] == ["rss.xml"]
+    assert (elsewhere / "rss.xml").read_text() == "somebody else's"
+    assert blog.titles("category/a") == ["Title of one.md"]
+
+
+def test_another_output_and_back_again_is_never_stale(blog):
+    blog.post("one.md")
+    blog.run()
+    blog.settings["output"] = "other"
+    blog.post("one.md", "<p>edited</p>")
+    blog.run()
+    del blog.settings["output"]
+    blog.run()
+    assert "edited" in blog.items()[0]["content_html"]
