@@ -14,6 +14,7 @@ from aggregator.models import Parsed
 
 _DECLARATION = re.compile(r"<\?xml\s[^>]*>", re.IGNORECASE)
 _FEED_START = re.compile(r"<\?xml\s|<(?:rss|feed|rdf:rdf|atom:feed)[\s>]", re.IGNORECASE)
+_ITEM = re.compile(r"<([A-Za-z][\w.-]*):(?:item|entry)[\s>]")
 _JUNK = 65_536  # characters of error messages and the like that may stand before a feed
 
 
@@ -38,11 +39,20 @@ def parse_feed(body: bytes, *, url: str, content_type: str = "", language: str =
     if is_html(text):
         raise ParseError(describe(body, text, url))
     found = read(without_doctype(text))
+    prefix = "" if found.entries else _undeclared_prefix(text)
+    if prefix:
+        found = read(without_doctype(re.sub(rf"(</?){re.escape(prefix)}:", r"\1", text)))
     if not found.entries and not found.version and root_of(text) not in FEED_ROOTS - {"rdf"}:
         raise ParseError(describe(body, text, url))
     parsed = drafts_of(found, url=url, language=language)
     warnings = (warning, junk, found.warning, *parsed.warnings)
     return Parsed(parsed.drafts, parsed.title, parsed.link, tuple(filter(None, warnings)))
+
+
+def _undeclared_prefix(text: str) -> str:
+    """The prefix of the items, where nobody declared it: it names nothing, and feedparser sees no items then."""
+    item = _ITEM.search(text)
+    return item[1] if item and f"xmlns:{item[1]}" not in text else ""
 
 
 def _from_its_start(text: str) -> tuple[str, str]:

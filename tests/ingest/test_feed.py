@@ -732,3 +732,10 @@ def test_p14_a_json_feed_is_read_by_its_own_reader():
         one(b' {"version": "https://jsonfeed.org/version/1.1", "items": [{"id": "1", "content_text": "x"}]}').guid
         == "1"
     )
+
+
+def test_p5_a_prefix_that_nobody_declared_is_as_if_it_were_not_there():
+    items = "<rss:item><rss:title>One</rss:title><rss:link>https://e.example/1</rss:link></rss:item>"
+    body = f"<rss rss:version=2.0>\n<rss:channel><rss:title>F</rss:title>{items}</rss:channel></rss>".encode()
+    [draft] = parse_feed(body, url="https://e.example/feed").drafts
+    assert (draft.title, draft.link) == ("One", "https://e.example/1")
