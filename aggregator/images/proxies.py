@@ -17,7 +17,6 @@ from urllib.parse import quote, unquote
 
 MAX_DEPTH = 3
 MAX_CHARS = 8192  # no image server takes a longer URL, and every pattern runs over it
-DECODINGS = ("auto", "none", "percent", "hex", "base64")
 
 # Strings, which `re` compiles and keeps at their first use: compiled here, they would be most of what importing costs.
 _URL = r"(?s)[hH][tT]{2}[pP][sS]?://(?:[^/?#@]*@)?([^/?#:]*)(?::\d*)?([^?#]*)(\?[^#]*)?(#.*)?"
@@ -99,17 +98,6 @@ class Proxy:
     prefix: str = ""
     secure: str = ""
 
-    def check(self) -> None:
-        """Raises ValueError, saying what is wrong, where the row cannot work."""
-        try:
-            _, path, _ = self.compiled()
-        except re.error as error:
-            raise ValueError(f"{error.pattern!r} is no regular expression: {error}") from error
-        if self.decode not in DECODINGS:
-            raise ValueError(f"decode is {self.decode!r}, and should be one of {', '.join(DECODINGS)}")
-        if self.parameter is None and not path.groups:
-            raise ValueError("without a parameter, path needs a group around the origin")
-
     def compiled(self) -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
         """The regular expressions for host, path and value."""
         hosts = "|".join(translate(glob.lower()) for glob in self.hosts)
@@ -169,7 +157,7 @@ class ProxyTable:
     """The proxies that are unwrapped; rows for a host win over rows for any host, and then earlier ones over later ones.
 
     A row's regular expressions are compiled when the first URL of its hosts comes by, because compiling all of them
-    would cost a run in which nothing changed several milliseconds; `Proxy.check` compiles them at once.
+    would cost a run in which nothing changed several milliseconds.
     """
 
     def __init__(self, rows: Iterable[Proxy] = BUILT_IN) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from pathlib import PurePosixPath
 from typing import NamedTuple, Protocol, TypeVar
 from urllib.parse import quote
@@ -208,11 +208,6 @@ def is_empty(draft: Draft) -> bool:
     return not any(
         (value or "").strip() for value in (draft.title, draft.content, draft.summary, draft.link, draft.image)
     ) and not (draft.enclosures or draft.media)
-
-
-def utc_seconds(moment: datetime) -> datetime:
-    """A moment in UTC with whole seconds, as every time in the store and in feeds is."""
-    return moment.astimezone(UTC).replace(microsecond=0)
 
 
 def _present(found: Iterable[_T | None]) -> tuple[_T, ...]:

@@ -45,9 +45,6 @@ _CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
 _TAG = re.compile(r"</?([a-zA-Z][a-zA-Z0-9]*)(?:\s[^<>]*|/)?>")
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 
-# Text for a list of posts is taken from the beginning of their HTML; a body may be a megabyte long.
-_LOOKED_AT = 20_000
-
 
 def clean_text(text: str, *, lines: bool = False) -> str:
     r"""The text without characters that no document may hold; on one line, or with its line breaks if `lines` is set.
@@ -127,41 +124,3 @@ def _is_type_parameter(match: re.Match[str], markup: str) -> bool:
         and (markup[start - 1].isalnum() or markup[start - 1] == "_")
         and f"</{name}>" not in markup
     )
-
-
-def first_words(markup: str, length: int = 60) -> str:
-    """The beginning of what a reader sees, at most `length` characters, cut between words and ended by an ellipsis.
-
-    Chinese and Japanese are cut between characters, for want of spaces. Shown where a post has no title.
-    """
-    text = plain_text(_whole_tags(markup[:_LOOKED_AT]))
-    if len(text) <= length:
-        return text
-    cut = text[:length]
-    if not text[length].isspace():
-        head, space, _ = cut.rpartition(" ")
-        if space and len(head) >= length // 2:  # an overlong last word is cut through rather than lost
-            cut = head
-    return cut.rstrip(" ,.;:，。、；：—-") + "…"
-
-
-def _whole_tags(markup: str) -> str:
-    """The markup without a tag that the cut left open at its end."""
-    opened = markup.rfind("<")
-    return markup if opened <= markup.rfind(">") else markup[:opened]
-
-
-def escape(text: str) -> str:
-    """The text as HTML that shows exactly it, in content and in quoted attributes."""
-    return html.escape(text, quote=True)
-
-
-def text_to_html(text: str) -> str:
-    r"""The plain text as HTML: blank lines separate paragraphs, other line breaks stay.
-
-    >>> text_to_html("a < b\nc\n\nd")
-    '<p>a &lt; b<br>\nc</p>\n<p>d</p>'
-    """
-    paragraphs = re.split(r"\n[ \t]*(?:\n[ \t]*)+", clean_text(text, lines=True).strip())
-    shown = ("<br>\n".join(html.escape(line.strip(), quote=False) for line in part.split("\n")) for part in paragraphs)
-    return "\n".join(f"<p>{part}</p>" for part in shown if part)
