@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import threading
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import Executor
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from concurrent.futures import ProcessPoolExecutor
 
 
 class WorkerPool:
@@ -27,6 +29,9 @@ class WorkerPool:
         if self._processes < 2:
             return None
         if self._executor is None:
+            import multiprocessing  # noqa: PLC0415 - for runs with enough to do
+            from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415
+
             import aggregator.pipeline.reading  # noqa: PLC0415 - before the fork, so that it is imported once
             import aggregator.pipeline.rendering  # noqa: F401, PLC0415
 
