@@ -13,8 +13,8 @@
     ├── PublishError           a feed could not be built or written: carries `feed`
     └── StoreError             the database is locked, corrupt, or from another version
 
-Each carries the ids of what it is about as attributes; the pipeline fills in the source's or the feed's name at the one
-place where a stage ends, and chains the cause.
+Each carries the ids of what it is about as attributes, as far as they are known where it is raised, and chains its cause; the
+pipeline records it under its source's or feed's name at the one place where a stage ends.
 """
 
 from __future__ import annotations

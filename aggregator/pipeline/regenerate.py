@@ -81,11 +81,10 @@ class Regenerator:
         feeds = self.feeds()
         writer = Writer(self.config.output)
         paths = {path for feed in feeds for path in document_paths(feed)} | set(_FRONT_PATHS)
+        writer.clean_up()  # in every run: what was killed may have been writing the front page, with no feed stale
         writer.register(paths)
         chosen = [feed for feed in feeds if not only or feed.slug in only]
         jobs = self._stale(chosen, writer, force=force)
-        if jobs:  # a run that was killed while it wrote left its feeds stale
-            writer.clean_up()
         yield from self._render(jobs)
         if only:
             known_slugs = {feed.slug for feed in feeds}

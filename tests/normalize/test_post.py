@@ -155,3 +155,16 @@ def test_times_are_whole_seconds():
     post = normalized(Draft(published="2022-01-13T00:00:00.75Z")).post
     assert post.published == datetime(2022, 1, 13, tzinfo=UTC)
     assert post.published.utcoffset() == timedelta(0)
+
+
+@pytest.mark.parametrize(
+    ("given", "published"), [("en_US", "en-US"), ("zh-Hans-CN", "zh-Hans-CN"), ("日本語", ""), ("english", "")]
+)
+def test_a_language_is_published_only_as_a_tag(given, published):
+    assert normalized(Draft(language=given)).post.language == published
+
+
+@pytest.mark.parametrize(("given", "published"), [("audio/mpeg; q=1", "audio/mpeg"), ("a b", ""), ("mp3", "")])
+def test_a_media_type_is_published_only_as_one(given, published):
+    [enclosure] = normalized(Draft(enclosures=(Enclosure("https://o.example/e", given),))).post.enclosures
+    assert enclosure.type == published

@@ -235,3 +235,20 @@ def test_another_output_and_back_again_is_never_stale(blog):
     del blog.settings["output"]
     blog.run()
     assert "edited" in blog.items()[0]["content_html"]
+
+
+def test_r2_what_a_killed_run_left_of_the_front_page_goes_although_no_feed_is_stale(blog):
+    blog.post("one.md")
+    blog.run()
+    (blog.output / ".index.html.4711.tmp").write_text("<!doctype")
+    assert blog.run().feeds == []
+    assert not list(blog.output.glob(".*.tmp"))
+
+
+def test_r8_a_manifest_with_what_is_no_path_ends_no_run(blog):
+    blog.post("one.md")
+    blog.run()
+    manifest = blog.output / ".aggregator-manifest.json"
+    text = manifest.read_text(encoding="utf-8")
+    manifest.write_text(text.replace('"all/rss.xml"', f'"all/rss.xml", "\\ud800/x", "{"y" * 300}"'), encoding="utf-8")
+    assert not blog.run().failed

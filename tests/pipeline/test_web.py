@@ -328,3 +328,12 @@ def test_h3_unsafe_links_are_not_published(planet, feed):
     planet.run()
     for name, (body, _) in planet.documents().items():
         assert b"script:" not in body, name
+
+
+def test_a_contact_in_another_script_is_sent_as_ascii(planet, feed):
+    planet.settings["fetch"] = {"contact": "张三\r\nX-Forged: 1"}
+    feed.items = [an_item(1)]
+    assert planet.run().sources[0].error == ""
+    agent = feed.asked[0].headers["User-Agent"]
+    assert agent.isascii()
+    assert "X-Forged" not in feed.asked[0].headers

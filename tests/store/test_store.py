@@ -77,8 +77,9 @@ def test_r4_a_store_that_cannot_be_made_says_so(tmp_path):
         Store(f"sqlite:///{tmp_path}/file/store.db").open()
 
 
-def test_a_password_is_not_shown():
-    store = Store("postgresql+psycopg://me:hunter2@127.0.0.1:1/none?connect_timeout=2")
+@pytest.mark.parametrize("place", ["me:hunter2@127.0.0.1:1/none?", "me@127.0.0.1:1/none?password=hunter2&"])
+def test_a_password_is_not_shown_wherever_it_stands(place):
+    store = Store(f"postgresql+psycopg://{place}connect_timeout=2")
     with pytest.raises(StoreError) as raised:
         store.open()
     assert "hunter2" not in str(raised.value)
