@@ -95,17 +95,23 @@ def tree(output: Path) -> dict[str, bytes]:
 def test_r2_fifty_killed_runs_leave_what_one_whole_run_completes(tmp_path):
     posts, luck = tmp_path / "posts", random.Random(7)
     posts.mkdir()
-    for name in ("killed", "whole"):
+    for name in ("killed", "whole", "timed"):
         (tmp_path / f"{name}.yaml").write_text(CONFIG.format(name=name))
     for number in range(POSTS):
         write_post(posts, number, 0)
+    for version in (-2, -1):  # how long a run takes here that has as much to do as those below
+        for number in range(20):
+            write_post(posts, number * 6, version)
+        began = time.monotonic()
+        assert aggregator(tmp_path / "timed.yaml").wait() == 0
+        takes_s = time.monotonic() - began
     found_torn: list[str] = []
     killed_at_work = 0
     rounds: list[int] = []
     with watching(tmp_path / "killed", found_torn, rounds):
         for attempt in range(KILLS):
             run = aggregator(tmp_path / "killed.yaml")
-            time.sleep(luck.uniform(0.2, 1.6))
+            time.sleep(luck.uniform(0.15, 1.0) * takes_s)
             killed_at_work += run.poll() is None
             run.kill()  # the process alone: its workers have to notice by themselves
             run.wait()
