@@ -8,34 +8,52 @@ from __future__ import annotations
 
 import difflib
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, ValidationError
 
 from aggregator.config.document import Key, YamlDocument, dotted, read_yaml
-from aggregator.config.models import Config, FeedSource, FrontMatterSource
+from aggregator.config.missing import find_missing
+from aggregator.config.models import Config
+from aggregator.config.sources import FeedSource, FrontMatterSource, JsonSource, OpmlSource, PageSource, RsshubSource
 from aggregator.errors import ConfigError, Fault
 
 # Keys and kinds that the design has and the code does not yet: refused by name, so that nobody thinks they work.
 NOT_YET_KEYS: Mapping[str, frozenset[str]] = {
-    "sources[]": frozenset({"allow_private", "fulltext", "max_items", "ca_bundle", "headers", "robots"}),
-    "fetch": frozenset({"per_host", "min_gap_s", "allow_private"}),
     "images": frozenset({"rules", "former_prefixes", "mirror", "proxy"}),
     "feeds[]": frozenset({"match", "private"}),
     "by_category": frozenset({"match"}),
     "": frozenset({"websub", "serve", "status"}),
 }
-NOT_YET_TYPES = frozenset({"opml", "rsshub", "page", "json"})
 _WORDS = {  # what pydantic says of these is about Python
     "model_type": "must be a mapping",
     "tuple_type": "must be a list",
     "too_short": "must not be empty",
     "string_too_short": "must not be empty",
     "string_type": "must be text; put it in quotes",
+    "dict_type": "must be a mapping",
+    "mapping_type": "must be a mapping",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
 }
-_MODELS: Mapping[str, type[BaseModel]] = {"front-matter": FrontMatterSource, "feed": FeedSource}
+_ALIKE = ("url", "path")  # which of them says where a source is depends on its kind
+_LONGEST_PATTERN = 255  # a longer name no file can have
+_MODELS: Mapping[str, type[BaseModel]] = {
+    "front-matter": FrontMatterSource,
+    "feed": FeedSource,
+    "rsshub": RsshubSource,
+    "opml": OpmlSource,
+    "page": PageSource,
+    "json": JsonSource,
+}
 
 
 def read_config(file: Path, environment: Mapping[str, str] | None = None) -> Config:
@@ -51,24 +69,7 @@ def find_faults(
 ) -> tuple[Config | None, list[Fault], list[Fault]]:
     """The configuration, if it is well; everything wrong with it; and what it names that is not there on this machine."""
     config, document = _read(file, environment)
-    missing = []
-    listed = document.data.get("sources") if isinstance(document.data, dict) else None
-    for index, source in enumerate(listed if isinstance(listed, list) else []):
-        key: Key = ("sources", index, "path" if isinstance(source, dict) and "path" in source else "url")
-        if problem := _not_there(source, document, key):
-            missing.append(Fault(*document.place(key), dotted(key), problem))
-    return config, _in_order(document.faults), missing
-
-
-def _not_there(source: Any, document: YamlDocument, key: Key) -> str:
-    """What a source names that is not there; empty where all is well, or where it is no path."""
-    value = source.get(key[-1]) if isinstance(source, dict) else None
-    if not isinstance(value, str) or not value or "://" in value:
-        return ""
-    path = document.place(key)[0].parent / Path(value).expanduser()
-    if key[-1] == "path":
-        return "" if path.is_dir() else f"there is no folder {path}"
-    return "" if path.is_file() else f"there is no file {path}; does its URL lack the https://?"
+    return config, _in_order(document.faults), find_missing(document)
 
 
 def _in_order(faults: list[Fault]) -> list[Fault]:
@@ -100,22 +101,30 @@ def _include(document: YamlDocument, file: Path, environment: Mapping[str, str] 
     places = {key: place for key, place in document.places.items() if key[:1] != ("sources",) or len(key) == 1}
     folders: list[Path] = []
 
-    def take(source: Any, origin: YamlDocument, key: Key, folder: Path) -> None:
+    def take(found: Iterable[tuple[Key, Any]], origin: YamlDocument, folder: Path) -> None:
+        numbers = {}
+        for key, source in found:
+            numbers[key] = len(merged)
+            merged.append(source)
+            folders.append(folder)
+        lengths = {len(key) for key in numbers}
         for path, place in origin.places.items():
-            if path[: len(key)] == key:
-                places["sources", len(merged), *path[len(key) :]] = place
-        merged.append(source)
-        folders.append(folder)
+            for length in lengths:
+                if (number := numbers.get(path[:length])) is not None:
+                    places["sources", number, *path[length:]] = place
 
+    own: list[tuple[Key, Any]] = []
     for index, item in enumerate(listed):
         if not (isinstance(item, dict) and set(item) == {"include"}):
-            take(item, document, ("sources", index), file.parent)
+            own.append((("sources", index), item))
             continue
+        take(own, document, file.parent)
+        own = []
         for included in _matching(item["include"], document, ("sources", index, "include"), file.parent):
             inner = read_yaml(included, environment)
             document.faults.extend(inner.faults)
-            for key, source in _sources_of(inner):
-                take(source, inner, key, included.parent)
+            take(_sources_of(inner), inner, included.parent)
+    take(own, document, file.parent)
     document.data["sources"] = merged
     document.places = places
     return folders
@@ -124,7 +133,7 @@ def _include(document: YamlDocument, file: Path, environment: Mapping[str, str] 
 def _matching(pattern: Any, document: YamlDocument, key: Key, folder: Path) -> list[Path]:
     """The files that an `include:` names, in the order of their names; one that cannot name any is a fault."""
     problem = ""
-    if not isinstance(pattern, str) or not pattern or Path(pattern).is_absolute():
+    if not isinstance(pattern, str) or len(pattern) > _LONGEST_PATTERN or not pattern or Path(pattern).is_absolute():
         problem = "must be a pattern relative to this file, such as sources.d/*.yaml"
     elif not any(sign in pattern for sign in "*?[") and not (folder / pattern).is_file():
         problem = f"there is no file {pattern}"
@@ -158,6 +167,7 @@ def _validate(document: YamlDocument, file: Path, folders: list[Path]) -> Config
     if isinstance(sources, list):
         models = [_source(document, index, source, folders[index]) for index, source in enumerate(sources)]
         data["sources"] = []
+        document.faults.extend(_without_instance(document, models, data.get("rsshub")))
     try:
         config = Config.model_validate(data, context={"folder": file.parent.absolute()})
     except ValidationError as error:
@@ -171,6 +181,17 @@ def _validate(document: YamlDocument, file: Path, folders: list[Path]) -> Config
             message = "is also where feeds are published: their pages would become posts"
             document.faults.append(Fault(*document.place(key), dotted(key), message))
     return config.model_copy(update={"sources": tuple(model for model in models if model is not None)})
+
+
+def _without_instance(document: YamlDocument, models: list[BaseModel | None], rsshub: Any) -> Iterator[Fault]:
+    """Routes of RSSHub that there is nobody to ask for."""
+    if isinstance(rsshub, dict) and rsshub.get("instances"):
+        return
+    for index, model in enumerate(models):
+        if isinstance(model, RsshubSource) and not model.instances:
+            key: Key = ("sources", index)
+            message = "needs `instances`, here or at the top level under `rsshub`"
+            yield Fault(*document.place(key), dotted(key), message)
 
 
 def _overlap(folder: Path, output: Path) -> bool:
@@ -193,24 +214,42 @@ def _source(document: YamlDocument, index: int, source: Any, folder: Path) -> Ba
     if kind is None:
         fault(f"`type` is required: {_either(_MODELS)}")
         return None
-    if isinstance(kind, str) and kind in NOT_YET_TYPES:
-        fault(f"type {kind} is not supported yet", "type")
-        return None
     if not isinstance(kind, str) or kind not in _MODELS:
         near = difflib.get_close_matches(str(kind), _MODELS, 1)
         fault(f"must be {_either(_MODELS)}" + (f" (did you mean {near[0]}?)" if near else ""), "type")
         return None
+    is_route = kind == "feed" and str(source.get("url", "")).lower().startswith("rsshub://")
+    if is_route:
+        kind, source = "rsshub", as_route(source)
     try:
         return _MODELS[kind].model_validate(source, context={"folder": folder.absolute()})
     except ValidationError as error:
-        document.faults.extend(_faults(error, document, key, _MODELS[kind]))
+        found = _faults(error, document, key, _MODELS[kind], {"path": "url", "access_code": "url"} if is_route else {})
+        document.faults.extend(found)
         return None
 
 
-def _faults(error: ValidationError, document: YamlDocument, prefix: Key, model: type[BaseModel]) -> Iterator[Fault]:
+def as_route(source: dict[str, Any]) -> dict[str, Any]:
+    """A feed at `rsshub://36kr/newsflashes?limit=5`, as RSSHub Radar writes routes, as the route that it means."""
+    route, _, query = source["url"][len("rsshub://") :].partition("?")
+    said = dict(parse_qsl(query, keep_blank_values=True))
+    rest = {key: value for key, value in source.items() if key != "url"}
+    found = {"type": "rsshub", "path": f"/{route.lstrip('/')}"}
+    if code := said.pop("code", ""):
+        found["access_code"] = code
+    own = rest.get("parameters")
+    if said and (own is None or isinstance(own, dict)):
+        rest["parameters"] = said | (own or {})
+    return rest | found
+
+
+def _faults(
+    error: ValidationError, document: YamlDocument, prefix: Key, model: type[BaseModel], written: Mapping[str, str] = {}
+) -> Iterator[Fault]:
+    """What pydantic refuses, in our words; `written` says under which other key a value stands in the file."""
     for problem in error.errors(include_url=False, include_input=False):
         inner: Key = tuple(part for part in problem["loc"] if part != "[key]")
-        key = (*prefix, *inner)
+        key = (*prefix, *(written.get(str(part), part) for part in inner))
         message = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
         if problem["type"] == "missing":
             message = "is required"
@@ -225,7 +264,9 @@ def _unknown(key: Key, model: type[BaseModel] | None) -> str:
     where = "".join("[]" if isinstance(part, int) else str(part) for part in key[:-1])
     if name in NOT_YET_KEYS.get(where, ()):
         return "is not supported yet"
-    near = difflib.get_close_matches(name, model.model_fields, 1) if model else []
+    known = model.model_fields if model else {}
+    near = [other for other in _ALIKE if name in _ALIKE and other != name and other in known]
+    near = near or difflib.get_close_matches(name, known, 1)
     return f"unknown key (did you mean {near[0]}?)" if near else "unknown key"
 
 
@@ -263,4 +304,6 @@ def _duplicates(document: YamlDocument, section: str, name: str) -> Iterator[Fau
 
 
 def _either(names: Mapping[str, Any]) -> str:
-    return " or ".join(names)
+    """`a, b or c`."""
+    *others, last = names
+    return f"{', '.join(others)} or {last}" if others else last

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 import types
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
-from aggregator.config.models import Config, FeedSource, FrontMatterSource, SourceBase
+from aggregator.config.fields import OrText
+from aggregator.config.models import Config
+from aggregator.config.sources import (
+    Auth,
+    FeedSource,
+    FrontMatterSource,
+    JsonSource,
+    OpmlSource,
+    PageSource,
+    RsshubSource,
+    SourceBase,
+    WebSource,
+)
 
 _HEAD = """# Configuration
 
@@ -32,8 +45,12 @@ def reference() -> str:
     for name, field in Config.model_fields.items():
         if name == "sources":
             parts += _section("`sources[]`: keys of every source", SourceBase, "sources[].")
-            for source in (FrontMatterSource, FeedSource):
-                own = {key for key in source.model_fields if key not in SourceBase.model_fields}
+            own = set(WebSource.model_fields) - set(SourceBase.model_fields)
+            parts += _section("`sources[]`: keys of every source that is asked over HTTP", WebSource, "sources[].", own)
+            parts += _section("`sources[].auth`", Auth, "sources[].auth.")
+            for source in (FrontMatterSource, FeedSource, RsshubSource, OpmlSource, PageSource, JsonSource):
+                base = WebSource if issubclass(source, WebSource) else SourceBase
+                own = {key for key in source.model_fields if key not in base.model_fields}
                 (kind,) = get_args(source.model_fields["type"].annotation)
                 parts += _section(f"`sources[]` with `type: {kind}`", source, "sources[].", own)
             continue
@@ -48,12 +65,13 @@ def reference() -> str:
 
 def _section(title: str, model: type[BaseModel], prefix: str, only: set[str] | None = None) -> Iterator[str]:
     yield f"## {title}\n"
-    yield f"{(model.__doc__ or '').strip()}\n"
+    yield f"{inspect.cleandoc(model.__doc__ or '')}\n"
     yield "| key | type | default | meaning |\n| --- | --- | --- | --- |"
     for name, field in model.model_fields.items():
         if only is None or name in only:
+            described = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
             meaning = (field.description or "").replace("|", "\\|").replace("\n", " ")
-            yield f"| `{prefix}{name}` | {_type(field.annotation)} | {_default(field)} | {meaning} |"
+            yield f"| `{prefix}{name}` | {_type(described)} | {_default(field)} | {meaning} |"
     yield ""
 
 
@@ -75,15 +93,17 @@ def _default(field: FieldInfo) -> str:
 def _type(annotation: Any) -> str:
     origin, inner = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        return _type(inner[0])
+        is_or_text = any(isinstance(note, OrText) for note in annotation.__metadata__)
+        return ("text or " if is_or_text else "") + _type(inner[0])
     if origin is Literal:
         return " \\| ".join(f"`{value}`" for value in inner)
     if origin is tuple:
         return f"list of {_type(inner[0])}"
     if origin in {types.UnionType, Union}:
-        return " or ".join(_type(part) for part in inner)
+        return " or ".join(dict.fromkeys(_type(part) for part in inner))  # six kinds of mapping are a mapping
     names = {
         str: "text",
+        SecretStr: "text",
         int: "number",
         float: "number",
         bool: "`true` \\| `false`",
