@@ -8,8 +8,9 @@
     │   │   ├── HttpStatus     the server answered with an error: carries `status`
     │   │   ├── TooLarge       more than `max_bytes` after decoding
     │   │   ├── TimedOut       the whole exchange took longer than `timeout_s`
-    │   │   └── Refused        we would not ask: scheme, redirect, address
-    │   └── ParseError         the bytes arrived and are no posts
+    │   │   ├── Refused        we would not ask: scheme, redirect, address
+    │   │   └── AskedToWait    its host said Retry-After: carries `until`
+    │   └── ParseError         the bytes arrived and are no posts: carries `feeds`
     ├── PublishError           a feed could not be built or written: carries `feed`
     └── StoreError             the database is locked, corrupt, or from another version
 
@@ -19,7 +20,9 @@ pipeline records it under its source's or feed's name at the one place where a s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 
@@ -75,11 +78,18 @@ class FetchError(IngestError):
 
 
 class HttpStatus(FetchError):
-    """The server answered with a status that is neither a body nor a 304."""
+    """The server answered with a status that is neither a body nor a 304.
 
-    def __init__(self, message: str, *, url: str, status: int, source: str = "") -> None:
+    `host` is the one that answered, at the end of the redirects; `retry_after` its header as it was sent (RFC 9110 §10.2.3).
+    """
+
+    def __init__(
+        self, message: str, *, url: str, status: int, host: str = "", retry_after: str = "", source: str = ""
+    ) -> None:
         super().__init__(message, url=url, source=source)
         self.status = status
+        self.host = host
+        self.retry_after = retry_after
 
 
 class TooLarge(FetchError):
@@ -94,8 +104,23 @@ class Refused(FetchError):
     """We would not ask: the scheme, the redirect or the address is one we do not follow."""
 
 
+class AskedToWait(FetchError):
+    """We would not ask yet: the host said how long it wants to be left alone, and `until` has not come."""
+
+    def __init__(self, message: str, *, url: str, until: datetime, source: str = "") -> None:
+        super().__init__(message, url=url, source=source)
+        self.until = until
+
+
 class ParseError(IngestError):
-    """The bytes arrived and hold no posts; the text says what they look like instead."""
+    """The bytes arrived and hold no posts; the text says what they look like instead.
+
+    `feeds` are the addresses of the feeds that an HTML page names.
+    """
+
+    def __init__(self, message: str, *, feeds: Sequence[str] = (), source: str = "") -> None:
+        super().__init__(message, source=source)
+        self.feeds = tuple(feeds)
 
 
 class PublishError(AggregatorError):

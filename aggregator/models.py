@@ -106,12 +106,16 @@ class Validators:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A body that arrived whole: decoded bytes, the URL after redirects, and lower-cased response headers."""
+    """A body that arrived whole: decoded bytes, the URL after redirects, and lower-cased response headers.
+
+    `moved` is where the permanent redirects (301, 308) lead with which the way there begins; empty where there are none.
+    """
 
     body: bytes = field(repr=False)
     url: str
     headers: Mapping[str, str]
     validators: Validators
+    moved: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +125,40 @@ class NotModified:
     url: str
     headers: Mapping[str, str]
     validators: Validators
+    moved: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FeedHints:
+    """What a feed says of how often it changes: RSS `ttl`, `skipHours`, `skipDays`, RSS 1.0 `sy:*`."""
+
+    every_s: int | None = None  # the longer of `ttl` and the syndication module's period, in seconds
+    skip_hours: tuple[int, ...] = ()  # 0–23, GMT
+    skip_days: tuple[int, ...] = ()  # 0 = Monday … 6 = Sunday, as datetime.weekday() counts
+
+
+@dataclass(frozen=True, slots=True)
+class SeenItem:
+    """An item whose bytes were read before: what it takes to know its post again without reading it.
+
+    `guid`, `link` and `title` are those of its draft, as they were; `draft_hash` is that draft's.
+    """
+
+    guid: str | None
+    link: str | None
+    title: str | None
+    draft_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The items of a document as they were when it was last read, by the hash of their bytes.
+
+    `context` is the hash of everything around them; where it is another now, nothing counts as seen.
+    """
+
+    context: str
+    items: Mapping[str, SeenItem]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +176,7 @@ class Draft:
     title: str | None = None
     title_is_plain: bool = False  # True: never decode it (Atom type="text", JSON Feed); False: markup, decoded once
     content: str | None = None
+    article: str | None = None  # the page's own text, fetched once where the source wants it; stands before `content`
     summary: str | None = None
     published: str | None = None  # raw, as the source wrote it
     updated: str | None = None
@@ -155,12 +194,20 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """What one document of a source held: its drafts in document order, and what had to be guessed on the way."""
+    """What one document of a source held: its drafts in document order, and what had to be guessed on the way.
+
+    Where the document's items can be told apart by their bytes, `items` holds the hash of each draft's, and `context` the
+    hash of what stands around them. A draft that stands in `seen` was not read: it holds `guid`, `link` and `title` alone.
+    """
 
     drafts: tuple[Draft, ...]
     title: str = ""
     link: str = ""
     warnings: tuple[str, ...] = ()
+    hints: FeedHints = FeedHints()
+    context: str = ""
+    items: tuple[str, ...] = ()  # as many as drafts, or none
+    seen: Mapping[int, SeenItem] = field(default_factory=dict)  # by the number of the draft
 
 
 class State(StrEnum):
