@@ -23,14 +23,16 @@ _DRAFT_PLAIN = tuple(
 )
 
 
-def draft_bytes(draft: Draft) -> bytes:
-    """A draft as canonical JSON: the same draft always gives the same bytes."""
+def draft_bytes(draft: Draft, *, without: tuple[str, ...] = ()) -> bytes:
+    """A draft as canonical JSON, `without` some of its fields: the same draft always gives the same bytes."""
     data: dict[str, Any] = {name: value for name in _DRAFT_PLAIN if (value := getattr(draft, name))}
     if draft.categories:
         data["categories"] = draft.categories
     if draft.tags:
         data["tags"] = draft.tags
     data |= _nested(draft)
+    for name in without:
+        data.pop(name, None)
     return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
 
 

@@ -65,6 +65,14 @@ _KNOWN = (
 )
 
 
+# Made once, because it is asked for every new post: building it takes longer than the database takes to answer.
+_BY_DATE = (
+    select(*_KNOWN)
+    .where(posts.c.source == bindparam("b_source"), posts.c.published == bindparam("b_published"))
+    .order_by(posts.c.id)
+)
+
+
 class Posts:
     """The `posts`, `bodies`, `categories` and `memberships` tables within one transaction."""
 
@@ -80,6 +88,10 @@ class Posts:
         found = self._known(select(*_KNOWN).where(posts.c.source == source), posts.c.key, keys)
         return {known.key: known for known in found}
 
+    def any(self, source: str) -> bool:
+        """Whether the store holds any post of a source."""
+        return self._connection.execute(select(posts.c.id).where(posts.c.source == source).limit(1)).first() is not None
+
     def known_by_link(self, source: str, link_keys: Collection[str]) -> dict[str, list[Known]]:
         """The posts of a source whose link has any of these canonical forms, by that form."""
         found: dict[str, list[Known]] = defaultdict(list)
@@ -89,12 +101,17 @@ class Posts:
 
     def known_by_date(self, source: str, published: int) -> list[Known]:
         """The posts of a source that are dated this very second."""
-        query = select(*_KNOWN).where(posts.c.source == source, posts.c.published == published).order_by(posts.c.id)
-        return [_known(row) for row in self._connection.execute(query)]
+        rows = self._connection.execute(_BY_DATE, {"b_source": source, "b_published": published})
+        return [_known(row) for row in rows]
 
     def known_by_id(self, ids: Collection[int]) -> dict[int, Known]:
         """The posts with any of these ids, by id."""
         return {known.id: known for known in self._known(select(*_KNOWN), posts.c.id, ids)}
+
+    def draft(self, post_id: int) -> bytes:
+        """The packed draft that a post was made from."""
+        found: bytes = self._connection.execute(select(bodies.c.draft).where(bodies.c.post_id == post_id)).scalar_one()
+        return found
 
     def drafts(self, source: str) -> Iterator[tuple[Known, bytes]]:
         """Every post of a source with the packed draft that it was made from, in pages, in the order of ids."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text
 
 # The newest migration in `migrations/versions`; a test holds that the migrations end in exactly these tables.
-SCHEMA_VERSION = "0001"
+SCHEMA_VERSION = "0002"
 
 metadata = MetaData()
 
@@ -32,6 +32,47 @@ sources = Table(
     Column("result", Text, nullable=False, server_default=""),  # of the last refresh, in plain words
     Column("error", Text, nullable=False, server_default=""),  # of the last refresh; empty when it was well
     Column("failures", Integer, nullable=False, server_default="0"),  # refreshes failed in a row
+    Column("asked", Text, nullable=False, server_default=""),  # hash of where it is configured to be asked
+    Column("url", Text, nullable=False, server_default=""),  # where it is asked instead: moved to, or found
+    Column("moved_to", Text, nullable=False, server_default=""),  # where permanent redirects led the last time
+    Column("moved_times", Integer, nullable=False, server_default="0"),  # … and how many times in a row
+    Column("hints", Text, nullable=False, server_default=""),  # JSON: how long its answers hold
+    Column("not_before", BigInteger),  # the earliest moment to ask again, whatever its interval
+    Column("waits_for", Text, nullable=False, server_default=""),  # why, in plain words
+    Column("full_at", BigInteger),  # last gave a whole body
+    Column("gone_at", BigInteger),  # answered 410 since
+    Column("note", Text, nullable=False, server_default=""),  # what its operator should know
+)
+
+hosts = Table(
+    "hosts",
+    metadata,
+    Column("name", Text, primary_key=True),  # a host, or the domain of a platform
+    Column("wait_until", BigInteger),  # it said Retry-After
+    Column("robots", Text),  # the rules of its robots.txt; None: never asked
+    Column("robots_at", BigInteger),
+)
+
+# What a subscription list holds, or held: a feed that left it is asked no more, and keeps its posts.
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    Column("list", Text, primary_key=True),  # the source that is the list
+    Column("name", Text, primary_key=True),  # of the source that the outline becomes
+    Column("position", Integer, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("category", Text, nullable=False),
+    Column("left_at", BigInteger),  # None: it is in the list
+)
+
+# The items of a source's last document, so that they need not be read again: zlib over JSON.
+seen = Table(
+    "seen",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("context", Text, nullable=False),
+    Column("items", LargeBinary, nullable=False),
 )
 
 files = Table(

@@ -1,12 +1,13 @@
-"""What is remembered of each source: its validators, and how the last refreshes went."""
+"""What is remembered of each source: what to ask it with, when, and how the last refreshes went."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, func, select
 
 from aggregator.models import State, Validators
 from aggregator.store.schema import posts, sources
@@ -17,7 +18,7 @@ FORMER = "former"  # the rules of a source that is no longer configured
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceState:
-    """One source as the store knows it; a source never asked has only its name."""
+    """One source as the store knows it; a source never asked has only its name. What each means stands in `schema`."""
 
     name: str
     rules: str = ""
@@ -31,6 +32,20 @@ class SourceState:
     result: str = ""
     error: str = ""
     failures: int = 0
+    asked: str = ""
+    url: str = ""
+    moved_to: str = ""
+    moved_times: int = 0
+    hints: str = ""
+    not_before: datetime | None = None
+    waits_for: str = ""
+    full_at: datetime | None = None
+    gone_at: datetime | None = None
+    note: str = ""
+
+
+_MOMENTS = ("checked_at", "ok_at", "changed_at", "not_before", "full_at", "gone_at")
+_PLAIN = tuple(one.name for one in fields(SourceState) if one.name not in {"validators", *_MOMENTS})
 
 
 class Sources:
@@ -57,44 +72,9 @@ class Sources:
             counts.setdefault(name, {})[State(state)] = count
         return counts
 
-    def succeeded(
-        self,
-        name: str,
-        *,
-        now: datetime,
-        result: str,
-        changed: bool,
-        validators: Validators | None = None,
-        **known: str,
-    ) -> None:
-        """Notes a refresh that went well; `known` are columns to set (rules, title, link, body_hash)."""
-        values: dict[str, Any] = {
-            "checked_at": stamp(now),
-            "ok_at": stamp(now),
-            "etag": validators.etag if validators else "",
-            "last_modified": validators.last_modified if validators else "",
-            "result": result,
-            "error": "",
-            "failures": 0,
-            **known,
-        }
-        if changed:
-            values["changed_at"] = stamp(now)
-        self._put(name, values)
-
-    def left(self, name: str, now: datetime) -> None:
-        """Notes that a source is no longer configured: should it come back, it is read anew, whatever it answers."""
-        clean = {"rules": FORMER, "etag": "", "last_modified": "", "body_hash": "", "changed_at": stamp(now)}
-        self._put(name, clean | {"result": "left the configuration", "error": "", "failures": 0})
-
-    def failed(self, name: str, *, now: datetime, error: str) -> None:
-        """Notes a refresh that failed: validators and posts stay as they were."""
-        self._put(name, {"checked_at": stamp(now), "result": "failed", "error": error})
-        self._connection.execute(update(sources).where(sources.c.name == name).values(failures=sources.c.failures + 1))
-
-    def _put(self, name: str, values: dict[str, Any]) -> None:
-        clean = {key: storable(value) if isinstance(value, str) else value for key, value in values.items()}
-        upsert(self._connection, sources, [{"name": name, **clean}])
+    def put(self, states: Sequence[SourceState]) -> None:
+        """Remembers sources as they are now."""
+        upsert(self._connection, sources, [_row(state) for state in states])
 
 
 def storable(text: str) -> str:
@@ -113,17 +93,14 @@ def moment(stamped: int | None) -> datetime | None:
 
 
 def _state(row: Any) -> SourceState:
-    return SourceState(
-        name=row["name"],
-        rules=row["rules"],
-        title=row["title"],
-        link=row["link"],
-        validators=Validators(row["etag"], row["last_modified"]),
-        body_hash=row["body_hash"],
-        checked_at=moment(row["checked_at"]),
-        ok_at=moment(row["ok_at"]),
-        changed_at=moment(row["changed_at"]),
-        result=row["result"],
-        error=row["error"],
-        failures=row["failures"],
-    )
+    plain: dict[str, Any] = {name: row[name] for name in _PLAIN}
+    moments: dict[str, Any] = {name: moment(row[name]) for name in _MOMENTS}
+    return SourceState(validators=Validators(row["etag"], row["last_modified"]), **plain, **moments)
+
+
+def _row(state: SourceState) -> dict[str, Any]:
+    values = {name: getattr(state, name) for name in _PLAIN}
+    values |= {"etag": state.validators.etag, "last_modified": state.validators.last_modified}
+    clean = {name: storable(value) if isinstance(value, str) else value for name, value in values.items()}
+    moments = {name: getattr(state, name) for name in _MOMENTS}
+    return clean | {name: None if given is None else stamp(given) for name, given in moments.items()}

@@ -14,9 +14,12 @@ from sqlalchemy.exc import DatabaseError, OperationalError, ProgrammingError
 from aggregator.errors import StoreError
 from aggregator.store.feeds import Feeds
 from aggregator.store.files import Files
+from aggregator.store.hosts import Hosts
 from aggregator.store.posts import Posts
 from aggregator.store.schema import SCHEMA_VERSION, metadata, version
+from aggregator.store.seen import SeenItems
 from aggregator.store.sources import Sources
+from aggregator.store.subscriptions import Subscriptions
 
 BUSY_TIMEOUT_S = 30  # how long to wait for a database that somebody else is writing to
 
@@ -29,6 +32,9 @@ class Transaction:
         self.files = Files(connection)
         self.posts = Posts(connection)
         self.feeds = Feeds(connection)
+        self.hosts = Hosts(connection)
+        self.subscriptions = Subscriptions(connection)
+        self.seen = SeenItems(connection)
 
 
 class Store:

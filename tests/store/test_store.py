@@ -3,6 +3,8 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,13 +14,16 @@ from builders import NOON, a_post, an_entry
 from sqlalchemy import create_engine, inspect, text
 
 from aggregator.errors import LockHeld, StoreError
-from aggregator.models import Category, Validators
+from aggregator.models import Category, Seen, SeenItem, Validators
 from aggregator.store.feeds import FeedState
 from aggregator.store.files import SeenFile
 from aggregator.store.lock import run_lock
 from aggregator.store.migrating import migrate
 from aggregator.store.schema import SCHEMA_VERSION, metadata
+from aggregator.store.seen import packed_items
+from aggregator.store.sources import SourceState
 from aggregator.store.store import Store
+from aggregator.store.subscriptions import Subscribed
 
 
 def test_the_migrations_end_in_the_tables_that_the_code_uses(store_url):
@@ -88,15 +93,50 @@ def test_a_password_is_not_shown_wherever_it_stands(place):
 def test_a_source_remembers_how_it_went(store):
     with store.write() as tx:
         assert tx.sources.get("blog").checked_at is None
-        tx.sources.succeeded(
-            "blog", now=NOON, result="2 new", changed=True, validators=Validators('"x"', "yesterday"), title="Blog"
+        known = SourceState(
+            name="blog", ok_at=NOON, validators=Validators('"x"', "yesterday"), title="Blog", not_before=NOON
         )
-        tx.sources.failed("blog", now=NOON, error="timed out")
-        tx.sources.failed("blog", now=NOON, error="timed out again")
+        tx.sources.put([known, SourceState(name="other")])
+        tx.sources.put([replace(known, failures=2, error="timed out\0 again")])
     with store.read() as tx:
-        state = tx.sources.get("blog")
-    assert state.validators == Validators('"x"', "yesterday")
-    assert (state.title, state.failures, state.error, state.ok_at) == ("Blog", 2, "timed out again", NOON)
+        assert tx.sources.get("blog") == replace(known, failures=2, error="timed out again")
+        assert list(tx.sources.all()) == ["blog", "other"]
+
+
+def test_hosts_are_left_alone_as_long_as_they_asked_and_then_forgotten(store):
+    with store.write() as tx:
+        tx.hosts.wait({"a.example": NOON + timedelta(hours=1), "b.example": NOON - timedelta(hours=1)})
+        tx.hosts.put_robots({"https://c.example/robots.txt": "User-agent: *"}, NOON)
+    with store.read() as tx:
+        assert tx.hosts.waits(NOON) == {"a.example": NOON + timedelta(hours=1)}
+        assert tx.hosts.robots(NOON - timedelta(days=1)) == {"https://c.example/robots.txt": "User-agent: *"}
+        assert tx.hosts.robots(NOON + timedelta(seconds=1)) == {}
+    with store.write() as tx:
+        tx.hosts.forget(NOON)
+    with store.read() as tx:
+        assert list(tx.hosts.waits(NOON - timedelta(days=9))) == ["a.example"]
+
+
+def test_a_feed_that_left_its_list_is_remembered_as_such(store):
+    one, two = (Subscribed("friends", f"friends-{n}", f"https://{n}.example/feed", n, "a/b") for n in ("x", "y"))
+    with store.write() as tx:
+        tx.subscriptions.put("friends", [one, two], NOON)
+        tx.subscriptions.put("friends", [two], NOON)
+    with store.read() as tx:
+        assert tx.subscriptions.all() == [two, replace(one, left_at=NOON)]
+    with store.write() as tx:
+        tx.subscriptions.put("friends", [one], NOON)
+    with store.read() as tx:
+        assert tx.subscriptions.all() == [one, replace(two, left_at=NOON)]
+
+
+def test_items_seen_are_remembered_as_they_were(store):
+    found = Seen("context", {"hash": SeenItem("guid", None, "Titel \ud800", "draft")})
+    with store.write() as tx:
+        tx.seen.put({"web": packed_items(found)})
+    with store.read() as tx:
+        assert tx.seen.of("web") == found
+        assert tx.seen.of("other") is None
 
 
 def test_files_are_remembered_and_forgotten(store):
