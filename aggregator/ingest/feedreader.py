@@ -8,7 +8,6 @@ What it does so is decided in its two reader classes; these are they, with that 
 from __future__ import annotations
 
 import io
-import itertools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,11 +15,12 @@ from typing import Any
 from xml.parsers.expat import errors as expat
 from xml.sax import SAXException, SAXParseException, expatreader, handler
 from xml.sax.saxutils import escape as xml_escape
-from xml.sax.xmlreader import AttributesNSImpl, InputSource
+from xml.sax.xmlreader import InputSource
 
 from feedparser.api import LooseFeedParser, StrictFeedParser
 from feedparser.util import FeedParserDict
 
+from aggregator.ingest.entryscope import MAX_ELEMENTS, ScopedReader, TooMuch
 from aggregator.ingest.feedtext import mended
 
 # What a handler of feedparser's may raise on input that its author did not think of.
@@ -81,6 +81,9 @@ class _Reader:
     baseuri: str
     lang: str | None
     guidislink: int
+    version: str
+    feeddata: dict[str, Any]
+    inentry: int
     push: Callable[..., None]
     pop: Callable[..., Any]
     elementstack: list[tuple[str, int, list[str]]]
@@ -216,19 +219,27 @@ class _Reader:
         context["x_keywords"] = [*dict.get(context, "x_keywords", ()), *filter(None, words)]
 
 
-class _Strict(_Reader, StrictFeedParser):  # type: ignore[misc]
+class _Strict(ScopedReader, _Reader, StrictFeedParser):  # type: ignore[misc]
     """For well-formed XML."""
 
-    def startElementNS(self, name: tuple[str, str], qname: str | None, attrs: AttributesNSImpl) -> None:  # noqa: N802
-        """An element, of whose attributes only so many count: Python's XML reader looks each up among all."""
-        if len(attrs) > _MAX_NAMES:
-            kept = dict(itertools.islice(attrs.items(), _MAX_NAMES))
-            attrs = AttributesNSImpl(kept, {name: attrs.getQNameByName(name) for name in kept})
-        super().startElementNS(name, qname, attrs)
+    def __init__(self) -> None:
+        # The encoding is spelled so that feedparser does not know it: it "repairs" text only in "utf-8".
+        super().__init__("", None, "utf8")
+        self.broken = set()
+        self.guidislink = 0
 
 
 class _Loose(_Reader, LooseFeedParser):  # type: ignore[misc]
     """For anything: an SGML reader that sees tags in a soup."""
+
+    elements = 0
+
+    def unknown_starttag(self, tag: str, attrs: list[tuple[str, str]]) -> None:
+        """The start of an element."""
+        self.elements += 1
+        if self.elements > MAX_ELEMENTS:
+            raise TooMuch
+        super().unknown_starttag(tag, attrs)
 
     def handle_charref(self, ref: str) -> None:
         try:
@@ -246,17 +257,21 @@ class Read:
     entries: list[dict[str, Any]]
     broken: frozenset[int]  # the numbers of entries that it could not read to their end
     warning: str = ""
+    context: str = (
+        ""  # what each of the entries was read in; empty unless that is the same for all, and nothing was mended
+    )
 
 
-def read(text: str) -> Read:
-    """What a document without DOCTYPE and XML declaration holds: read strictly, or mended and read, or loosely.
+def read(data: bytes) -> Read:
+    """What a document in UTF-8, without DOCTYPE and XML declaration, holds: read strictly, or mended and read, or loosely.
 
     A last entry in which the document ends is left out.
     """
-    strict, failure = _strictly(text)
+    strict, failure = _strictly(data)
     if failure and not _is_usable(failure):
+        text = data.decode(errors="replace")
         mended_text = mended(text)
-        again, second_failure = _strictly(mended_text) if mended_text != text else (strict, failure)
+        again, second_failure = _strictly(mended_text.encode()) if mended_text != text else (strict, failure)
         if second_failure and not _is_usable(second_failure):
             return _loosely(mended_text, failure)
         strict = again
@@ -264,26 +279,32 @@ def read(text: str) -> Read:
             return _as_read(strict, warning=f"The document is not well-formed ({_in_words(failure)}); it was mended.")
         failure = second_failure
     if failure is None:
-        return _as_read(strict)
+        return _as_read(strict, context=strict.context())
     if _code(failure) == _JUNK_AFTER:
         return _as_read(strict, warning="Something follows after the end of the document; it was ignored.")
     return _as_read(strict, torn=bool(strict.inentry), warning="The document ends in the middle.")
 
 
-def _strictly(text: str) -> tuple[Any, SAXException | None]:
-    """The strict reader after it has read the text, and what stopped it."""
-    # The encoding is spelled so that feedparser does not know it: it "repairs" text only in "utf-8".
-    reader = _Strict("", None, "utf8")
-    reader.broken = set()
+def read_strictly(data: bytes) -> Read | None:
+    """What a document holds that is well-formed UTF-8; None where it is not."""
+    strict, failure = _strictly(data)
+    return None if failure else _as_read(strict, context=strict.context())
+
+
+def _strictly(data: bytes) -> tuple[_Strict, SAXException | None]:
+    """The strict reader after it has read the bytes, and what stopped it."""
+    reader = _Strict()
     parser = _Buffered(namespaceHandling=1)  # the text has no DOCTYPE any more
     parser.setFeature(handler.feature_external_ges, 0)
     parser.setContentHandler(reader)
     parser.setErrorHandler(reader)
     source = InputSource()
     source.setEncoding("utf-8")  # whatever the document says of itself
-    source.setByteStream(io.BytesIO(text.encode("utf-8", "replace")))
+    source.setByteStream(io.BytesIO(data))
     try:
         parser.parse(source)
+    except TooMuch:
+        reader.close()
     except SAXException as error:
         return reader, error
     except _SURPRISES as error:  # Python's XML reader stumbles over a namespace with a space in it
@@ -295,11 +316,13 @@ def _loosely(text: str, failure: SAXException) -> Read:
     """What the loose reader sees; whether the last entry is torn is seen from its end tag."""
     reader = _Loose("", None, "utf8", {})
     reader.broken = set()
+    warning = f"The document is not well-formed ({_in_words(failure)}); it was read leniently."
     try:
         reader.feed(_closed(text))
+    except TooMuch:
+        return _as_read(reader, torn=bool(reader.inentry), warning=warning)
     except _SURPRISES:
         reader.broken.add(len(reader.entries) - 1)
-    warning = f"The document is not well-formed ({_in_words(failure)}); it was read leniently."
     return _as_read(reader, torn=_ends_within_an_entry(text), warning=warning)
 
 
@@ -323,12 +346,17 @@ def _ends_within_an_entry(text: str) -> bool:
     )
 
 
-def _as_read(reader: Any, *, torn: bool = False, warning: str = "") -> Read:
+def _as_read(reader: _Strict | _Loose, *, torn: bool = False, warning: str = "", context: str = "") -> Read:
     entries = list(reader.entries)
+    if reader.elements > MAX_ELEMENTS:
+        warning = (
+            f"{warning} The document has more than {MAX_ELEMENTS:,} elements; what follows them was left out.".strip()
+        )
+        context = ""
     if torn and entries:
         entries.pop()
         warning += " Its last entry is torn, and was left out."
-    return Read(reader.version, reader.feeddata, entries, frozenset(reader.broken), warning)
+    return Read(reader.version, reader.feeddata, entries, frozenset(reader.broken), warning, context)
 
 
 def _code(failure: SAXException) -> int:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from aggregator.errors import ParseError
 from aggregator.ingest.feedtext import decode, paragraphs
 from aggregator.ingest.feedurls import absolute, is_web, public_url
+from aggregator.ingest.items import crowded, crude_date, newest
 from aggregator.models import Draft, Enclosure, Origin, Parsed, Person
 
 
-def parse_jsonfeed(body: bytes, *, url: str) -> Parsed:
+def parse_jsonfeed(body: bytes, *, url: str, max_items: int = 500) -> Parsed:
     """The drafts that the bytes of a JSON Feed hold; raises ParseError where they are no JSON, or JSON of another kind.
 
     A field of the wrong type counts as missing, an item that is no object is left out; both with a warning.
+    Of more than `max_items` items the newest are read.
     """
     url = public_url(url)
     feed = _feed(body)
@@ -26,14 +28,28 @@ def parse_jsonfeed(body: bytes, *, url: str) -> Parsed:
     origin = Origin(_text(feed, "title"), public_url(own), home)
     if "jsonfeed.org" not in str(feed.get("version", "")):
         warnings.add("The document does not say which version of JSON Feed it is in.")
+    items: list[Any] = feed["items"]
+    kept: Sequence[int] = range(len(items))
+    if len(items) > max_items:
+        warnings.add(crowded(len(items), max_items))
+        kept = newest([_date(item) for item in items], max_items)
     drafts = []
-    for number, item in enumerate(feed["items"], start=1):
-        warnings.where = f"Item {number}"
+    for number in kept:
+        item = items[number]
+        warnings.where = f"Item {number + 1}"
         if isinstance(item, dict):
             drafts.append(_draft(item, feed, origin, home or url, warnings))
         else:
             warnings.add("is no object; it was left out.")
     return Parsed(tuple(drafts), origin.title, home, tuple(warnings.found))
+
+
+def _date(item: Any) -> int | None:
+    """When an item says it was published, else changed, in seconds since 1970; crudely."""
+    if not isinstance(item, dict):
+        return None
+    dates = (crude_date(_text(item, key)) for key in ("date_published", "date_modified"))
+    return next((date for date in dates if date is not None), None)
 
 
 class _Warnings:

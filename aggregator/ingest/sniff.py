@@ -124,3 +124,8 @@ def _page_says(text: str, url: str) -> str:
     links = [safe_url(link) for link in feed_links(text, url)]
     offer = f"; it links to the feed{'s' if len(links) > 1 else ''} {', '.join(links[:3])}" if links else ""
     return (f" (its title is “{name}”)" if name else "") + offer
+
+
+def looks_like_html(body: bytes) -> bool:
+    """Whether the first bytes of a body are those of an HTML page, whatever its charset."""
+    return is_html(body[:2000].decode("latin-1").lstrip("\u00ef\u00bb\u00bf"))

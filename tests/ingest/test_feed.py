@@ -444,6 +444,61 @@ def test_p7_nesting_without_end_does_not_crash():
     assert time.process_time() - started < 5
 
 
+def test_p6_an_attribute_or_a_nested_doctype_brings_nothing_in():
+    secret = '<!DOCTYPE x [<!ENTITY s SYSTEM "file:///etc/hostname"><!ATTLIST title a CDATA "default">]>'
+    with_attribute = rss("<guid>1</guid><title>a</title><link>&s;/x</link>", start=secret)
+    assert "default" not in repr(parse(with_attribute).drafts)
+    assert [draft.link for draft in parse(with_attribute).drafts] == ["https://example.org/&s/x"]
+    late = rss(f"<guid>1</guid><title>a{secret}&s;</title>", start="")
+    assert all(draft.title is None or "&s;" in draft.title or draft.title == "a" for draft in parse(late).drafts)
+
+
+def test_p6_laughter_costs_no_memory():
+    body = rss(f"<title>{'&l9;' * 20_000}</title>", start=f'<!DOCTYPE rss [<!ENTITY l0 "{"lol" * 1000}">{LAUGHS}]>')
+    tracemalloc.start()
+    started = time.process_time()
+    parse(body)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert time.process_time() - started < 2  # half of it is the tracing
+    assert peak < 64_000_000
+
+
+@pytest.mark.parametrize("end", ["</b>" * 100_000, "</b>" * 99_999], ids=["closed", "unclosed"])
+def test_p7_of_100_000_nested_tags_as_many_are_read_as_there_is_time_for(end):
+    started = time.process_time()
+    parsed = parse(rss("<title>x</title>", f"<title>y</title><description>{'<b>' * 100_000}z{end}</description>"))
+    assert time.process_time() - started < 4
+    assert parsed.drafts[0].title == "x"
+    assert "more than 50,000 elements" in parsed.warnings[-1]
+
+
+def test_p7_the_newest_500_of_20_000_items_are_read_in_a_second():
+    items = [
+        f"<guid>{n}</guid><title>t</title><description>d</description><pubDate>{1 + n % 28} Jul {2000 + n % 20} 06:56:06 GMT</pubDate>"
+        for n in range(20_000)
+    ]
+    started = time.process_time()
+    parsed = parse(rss(*items))
+    assert time.process_time() - started < 2  # 0.4 s here; 5 s to read them all
+    assert len(parsed.drafts) == len(parsed.items) == 500
+    assert {draft.published[-17:-13] for draft in parsed.drafts} == {"2019"}
+    assert parsed.warnings == ("The document has 20,000 items; only the newest 500 were read.",)
+    assert len(parse(rss(*items[:600]), max_items=1000).drafts) == 600
+
+
+def test_p7_an_item_of_10_mb_is_read():
+    content = "<p>word</p>" * 900_000
+    started = time.process_time()
+    draft = one(rss(f"<title>x</title><content:encoded><![CDATA[{content}]]></content:encoded>"))
+    assert time.process_time() - started < 2
+    assert draft.content == content
+    inline = one(atom(f"<title>x</title><content type='xhtml'><div>{content}</div></content>"))
+    assert inline.title == "x"
+    assert inline.content.startswith("<p>word</p><p>word</p>")
+    assert time.process_time() - started < 8  # 20 s, if all of its elements were read
+
+
 # P8, P9, P10: characters
 
 

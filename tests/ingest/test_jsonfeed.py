@@ -1,6 +1,7 @@
 """JSON Feeds, as their two versions and their many writers have them."""
 
 import json
+import time
 
 import pytest
 
@@ -191,6 +192,28 @@ def test_what_is_of_the_wrong_type_counts_as_missing_and_is_told():
         "Item 1",
         "Item 2 is no object; it was left out.",
     }
+
+
+def test_p7_only_the_newest_items_are_read():
+    days = ["03", "01", "05", "02", "04"]
+    body = feed(*({"id": day, "date_published": f"2021-01-{day}T00:00:00Z"} for day in days))
+    parsed = parse_jsonfeed(body, url=URL, max_items=3)
+    assert [draft.guid for draft in parsed.drafts] == ["03", "05", "04"]
+    assert parsed.warnings == ("The document has 5 items; only the newest 3 were read.",)
+    assert parse_jsonfeed(body, url=URL, max_items=5).warnings == ()
+
+
+def test_p7_of_items_without_dates_the_first_are_read():
+    parsed = parse_jsonfeed(feed({"id": "1", "date_modified": "x"}, 5, {"id": "3"}), url=URL, max_items=2)
+    assert [draft.guid for draft in parsed.drafts] == ["1"]
+    assert parsed.warnings[1:] == ("Item 2 is no object; it was left out.",)
+
+
+def test_p7_20_000_items_are_read_in_a_second():
+    body = feed(*({"id": str(n), "content_html": "x", "date_published": "2021-01-01"} for n in range(20_000)))
+    started = time.process_time()
+    assert len(parse(body).drafts) == 500
+    assert time.process_time() - started < 2
 
 
 def test_p10_characters_that_no_document_may_hold_do_not_break_the_reading():
