@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import partial
+from itertools import accumulate
 
 MAX_BYTES = 1_000_000  # of one content
 MAX_DEPTH = 256
@@ -15,6 +16,7 @@ MAX_AMPERSANDS = 10_000  # nh3 takes time in the square of their number: 900,000
 
 # In what nh3 writes (from 0.3.7 on) `<` and `>` stand for nothing but tags: HTML §13.3 escapes them in attributes too.
 VOID = re.compile(r"<((?:br|col|hr|img|source|track|wbr)(?: [^<>]*)?)>")
+_STEP = re.compile(r"<(/|(?!(?:br|col|hr|img|source|track|wbr)[ >])(?=[a-z]))")  # a tag that goes up or down: `/` or ""
 _OPEN_OR_CLOSE = re.compile(r"<(/?)[a-z][^<>]*>")
 _ANY_TAG = re.compile(r"<(/?)([A-Za-z][^\s/>]*)")
 
@@ -92,17 +94,18 @@ def flattened(clean: str) -> tuple[str, tuple[str, ...]]:
     """Cleaned HTML without the tags of elements deeper than `MAX_DEPTH`, whose content stays."""
     if clean.count("</") <= MAX_DEPTH:
         return clean, ()
-    depth = deepest = 0
+    steps = (-1 if slash else 1 for slash in _STEP.findall(clean))
+    if max(accumulate(steps), default=0) <= MAX_DEPTH:
+        return clean, ()
+    depth = 0
 
     def kept(match: re.Match[str]) -> str:
-        nonlocal depth, deepest
+        nonlocal depth
         if VOID.fullmatch(match[0]):
             return match[0]
         depth += 0 if match[1] else 1
-        deepest = max(deepest, depth)
         tag = match[0] if depth <= MAX_DEPTH else ""
         depth -= 1 if match[1] else 0
         return tag
 
-    flat = _OPEN_OR_CLOSE.sub(kept, clean)
-    return flat, ("nesting deeper than 256 was flattened",) if deepest > MAX_DEPTH else ()
+    return _OPEN_OR_CLOSE.sub(kept, clean), ("nesting deeper than 256 was flattened",)

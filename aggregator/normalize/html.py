@@ -281,12 +281,16 @@ def _finish_media(element: HtmlElement, tag: str) -> None:
 
 def _is_empty(element: HtmlElement, *, spaces: bool) -> bool:
     """Whether an element shows nothing; `spaces`: also where all it has is white space."""
-    texts = [element.text]
+    text = element.text  # most elements begin with one, and are done with here
+    if text and not (spaces and text.isspace()):
+        return False
     for child in element:
         if child.tag != _GONE and not (child.tag == _OPEN and _is_empty(child, spaces=spaces)):
             return False
-        texts.append(child.tail)
-    return not any(text and not (spaces and text.isspace()) for text in texts)
+        text = child.tail
+        if text and not (spaces and text.isspace()):
+            return False
+    return True
 
 
 def _strip(root: HtmlElement) -> None:

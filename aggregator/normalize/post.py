@@ -52,6 +52,7 @@ class Rules:
     category_mode: str = "fallback"
     link: str | None = None  # template for posts that carry none
     publish_future: bool = False
+    full_text: bool = False  # whether a page's own article stands before what the source gave
 
 
 class Normalized(NamedTuple):
@@ -85,8 +86,10 @@ class Normalizer:
         published, updated, dated = self._dates(draft, now, warnings)
         link = self._link(draft, published)
         base = draft.base_url or link
-        content = self._clean(draft.content or "", base)
-        summary = self._clean(draft.summary, base).html if draft.summary else ""
+        article = draft.article if rules.full_text else None
+        content = self._clean(article or draft.content or "", base)
+        teaser = draft.summary or (draft.content if article else None)  # the page's article holds more than that
+        summary = self._clean(teaser, base).html if teaser else ""
         warnings.extend(content.warnings)
         media = _present(self._media(item, base) for item in draft.media)
         enclosures = _present(self._enclosure(item, base) for item in draft.enclosures)

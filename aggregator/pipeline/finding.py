@@ -23,7 +23,9 @@ class Finder:
         keys |= set(chain.from_iterable(one.others for one in identities))
         self._known = tx.posts.known(source, keys)
         unknown = {one.link_key for one in identities if one.key not in self._known}
-        self._by_link = tx.posts.known_by_link(source, unknown - {""})
+        # Most of what is new is in a source that is: then nothing needs to be looked for.
+        self._is_empty = not self._known and not tx.posts.any(source)
+        self._by_link = {} if self._is_empty else tx.posts.known_by_link(source, unknown - {""})
         # What a draft is by its own key is nobody else's, whatever comes first in the document.
         self._named = {one.key for one in identities}
         self._claimed: set[str] = set()
@@ -81,7 +83,7 @@ class Finder:
 
     def _moved(self, prepared: Prepared) -> Iterable[Known]:
         """Stored posts of the same second, one of which may be this one before its site moved to another host."""
-        if not prepared.dated or not prepared.identity.link_key:
+        if self._is_empty or not prepared.dated or not prepared.identity.link_key:
             return ()
         return self._tx.posts.known_by_date(self._source, stamp(prepared.post.published))
 

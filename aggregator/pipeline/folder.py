@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from aggregator.config.models import Config, FrontMatterSource, Images, Site
+from aggregator.config.models import Config, Images, Site
+from aggregator.config.sources import FrontMatterSource
 from aggregator.errors import IngestError
 from aggregator.ingest.folder import FileStat, scan
 from aggregator.models import State
 from aggregator.normalize.identity import beside
 from aggregator.pipeline.matching import Changes, Prepared, settle
+from aggregator.pipeline.remembering import after_reading
 from aggregator.pipeline.results import SourceResult
 from aggregator.store.files import SeenFile
 from aggregator.store.store import Store, Transaction
@@ -118,7 +120,8 @@ def refresh_folder(
     with store.write() as tx:
         tx.files.forget(name, [file.path for file in plan.gone])
         result.withdrawn += _withdraw(tx, name, plan.gone, now)
-        tx.sources.succeeded(name, now=now, result=result.in_words, changed=result.is_news, rules=plan.rules)
+        state = after_reading(tx.sources.get(name), now=now, rules=plan.rules)
+        tx.sources.put([replace(state, result=result.in_words, changed_at=now if result.is_news else state.changed_at)])
     return result
 
 

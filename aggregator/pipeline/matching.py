@@ -48,17 +48,21 @@ class Changes:
         return len(self.entries) - self.new
 
 
-def hash_of(draft: Draft) -> tuple[bytes, str]:
-    """A draft as bytes, and their hash; where it comes from does not count (a feed's title may hold the hour)."""
-    raw = draft_bytes(draft)
-    return raw, digest(raw if draft.origin is None else draft_bytes(replace(draft, origin=None)))
+def hash_of(draft: Draft) -> str:
+    """The hash of what its source gave; where that was does not count, nor what its page says.
+
+    A feed's title may hold the hour.
+    """
+    return digest(draft_bytes(draft, without=("origin", "article")))
 
 
-def prepare(normalize: Normalizer, draft: Draft, identity: Identity, now: datetime) -> Prepared:
-    """Normalises a draft."""
-    raw, hashed = hash_of(draft)
+def prepare(
+    normalize: Normalizer, draft: Draft, identity: Identity, now: datetime, hashed: str | None = None
+) -> Prepared:
+    """Normalises a draft, whose hash the caller may know."""
     post, dated, warnings = normalize(draft, identity, now)
-    return Prepared(post, dated, identity, draft.path, pack(raw), hashed, warnings)
+    packed = pack(draft_bytes(draft))
+    return Prepared(post, dated, identity, draft.path, packed, hashed or hash_of(draft), warnings)
 
 
 def settle(changes: Changes, prepared: Prepared, *, key: str, known: Known | None, base_url: str) -> int:

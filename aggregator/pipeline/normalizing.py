@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from lxml.html import HtmlElement
 
-from aggregator.config.models import FrontMatterSource, Images, Site, Source
+from aggregator.config.models import Images, Site
+from aggregator.config.sources import FrontMatterSource, Source, WebSource
 from aggregator.images.placeholders import is_placeholder
 from aggregator.images.rewrite import rewrite_images
 from aggregator.models import Category
@@ -18,14 +20,7 @@ from aggregator.pipeline.images import proxy_table
 
 def normalizer(site: Site, source: Source, images: Images) -> Normalizer:
     """The function that turns this source's drafts into posts."""
-    table = proxy_table(images)
-
-    def unwrap(url: str) -> str:
-        return table.unwrap(url).origin
-
-    def rewrite(root: HtmlElement, resolve: Callable[[str], str | None]) -> tuple[str, ...]:
-        return rewrite_images(root, resolve=resolve, unwrap=unwrap)
-
+    cleaner, unwrap = _images_made_whole(images)
     is_folder = isinstance(source, FrontMatterSource)
     rules = Rules(
         source=source.name,
@@ -39,5 +34,20 @@ def normalizer(site: Site, source: Source, images: Images) -> Normalizer:
         category_mode=source.category_mode,
         link=source.link if isinstance(source, FrontMatterSource) else None,
         publish_future=source.future == "publish",
+        full_text=isinstance(source, WebSource) and source.fulltext,
     )
-    return Normalizer(rules, clean=HtmlCleaner(images=rewrite).clean, unwrap=unwrap, is_placeholder=is_placeholder)
+    return Normalizer(rules, clean=cleaner.clean, unwrap=unwrap, is_placeholder=is_placeholder)
+
+
+@lru_cache(maxsize=4)  # the same for every source, and a worker normalises for hundreds of them
+def _images_made_whole(images: Images) -> tuple[HtmlCleaner, Callable[[str], str]]:
+    """What cleans HTML, and what recovers the origin of an image, by this configuration of images."""
+    table = proxy_table(images)
+
+    def unwrap(url: str) -> str:
+        return table.unwrap(url).origin
+
+    def rewrite(root: HtmlElement, resolve: Callable[[str], str | None]) -> tuple[str, ...]:
+        return rewrite_images(root, resolve=resolve, unwrap=unwrap)
+
+    return HtmlCleaner(images=rewrite), unwrap

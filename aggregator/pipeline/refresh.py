@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from aggregator.config.models import Config, FeedSource, FrontMatterSource, Source
+from aggregator.config.models import Config
+from aggregator.config.sources import FrontMatterSource, OpmlSource, Source, WebSource
 from aggregator.errors import AggregatorError, IngestError
 from aggregator.ingest.feedurls import safe_url
 from aggregator.normalize.text import clean_text
 from aggregator.pipeline.folder import CHUNK, FolderPlan, plan_folder, refresh_folder
+from aggregator.pipeline.remembering import after_failure, after_leaving
 from aggregator.pipeline.results import SourceResult, Workers, counted
 from aggregator.pipeline.rules import rules_digest
 from aggregator.store.sources import FORMER
 from aggregator.store.store import Store
 
-if TYPE_CHECKING:  # feedparser and requests are for runs that ask a web feed
-    from aggregator.pipeline.web import Gathered
+if TYPE_CHECKING:  # requests is for runs that ask a web source
+    from aggregator.pipeline.crawl import Crawled
+    from aggregator.pipeline.writing import Crawler
 
-_THREADS = 32  # web feeds asked at a time: they wait far more than they work
 _PARALLEL_FROM = 3 * CHUNK  # files; below that, starting processes costs more than they save
+_FILE_MODULES = ("aggregator.pipeline.reading", "aggregator.pipeline.rendering")
+_PARALLEL_SOURCES = 4  # web sources; likewise
+_EVERY_S = 1800.0  # what failing folders are asked again after, at first
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +41,22 @@ class Refresher:
     workers: Workers
 
     def retire(self) -> Iterator[SourceResult]:
-        """Withdraws the posts of sources that left the configuration; they come back if the source does."""
+        """Withdraws the posts of sources that left the configuration; they come back if the source does.
+
+        A feed that left a subscription list keeps its posts, as long as the list is configured.
+        """
         names = {source.name for source in self.config.sources}
         with self.store.read() as tx:
-            former = [name for name, state in tx.sources.all().items() if name not in names and state.rules != FORMER]
+            kept = {row.name for row in tx.subscriptions.all() if row.list in names}
+            states = tx.sources.all()
+        former = [name for name, state in states.items() if name not in names | kept and state.rules != FORMER]
         for name in former:
             with self.store.write() as tx:
                 withdrawn = tx.posts.withdraw_source(name, self.now)
                 tx.files.forget_all(name)
-                tx.sources.left(name, self.now)
+                tx.seen.forget(name)
+                tx.subscriptions.forget([name])
+                tx.sources.put([after_leaving(states[name], self.now)])
             yield SourceResult(name, withdrawn=withdrawn, how="left the configuration")
 
     def refresh(self, sources: Sequence[Source]) -> Iterator[SourceResult]:
@@ -56,24 +68,45 @@ class Refresher:
                     plans.append(self._plan(source))
                 except Exception as error:  # noqa: BLE001 - recorded, as below
                     yield self._failed(source.name, error)
-        to_read = sum(len(plan.to_read) for plan in plans)
+        web: list[Crawled] = [source for source in sources if isinstance(source, WebSource)]
+        many_files = sum(len(plan.to_read) for plan in plans) >= _PARALLEL_FROM
         executor = None
-        if to_read >= _PARALLEL_FROM:
+        if many_files or len(web) >= _PARALLEL_SOURCES:
             self.store.close()
-            executor = self.workers()  # forks, so it comes before any thread
-        web = [source for source in sources if isinstance(source, FeedSource)]
-        with ThreadPoolExecutor(min(_THREADS, len(web)) or 1, "source") as threads:
-            asked = self._ask(web, threads) if web else {}
-            for plan in plans:
-                work = partial(refresh_folder, self.store, self.config, plan, self.now, executor)
-                yield self._guarded(plan.source.name, work)
-            for task in as_completed(asked):
-                yield self._guarded(asked[task], partial(self._store_gathered, asked[task], task))
+            # It forks, so it comes before any thread. What web sources need is imported when the first has something new.
+            executor = self.workers(*_FILE_MODULES) if many_files else self.workers()
+        for plan in plans:
+            work = partial(refresh_folder, self.store, self.config, plan, self.now, executor)
+            yield self._guarded(plan.source.name, work)
+        if web:
+            from aggregator.pipeline.writing import Crawler  # noqa: PLC0415
+
+            with Crawler(self.config, self.store, self.now, executor) as crawler:
+                yield from self._crawl(crawler, web)
+
+    def _crawl(self, crawler: Crawler, web: Sequence[Crawled]) -> Iterator[SourceResult]:
+        """Refreshes web sources; subscription lists first, so that what they gained is asked in the same run."""
+        lists = [source for source in web if isinstance(source, OpmlSource)]
+        gained: list[Crawled] = []
+        gone: set[str] = set()
+        if lists:
+            from aggregator.pipeline.subscriptions import with_subscriptions  # noqa: PLC0415
+
+            before = {source.name for source in self.config.sources}
+            yield from crawler.refresh(lists)
+            own = self.config.model_copy(update={"sources": crawler.own_sources})
+            after = with_subscriptions(own, self.store).sources
+            gained = [one for one in after if isinstance(one, WebSource) and one.name not in before]
+            gone = before - {source.name for source in after}
+        rest = [source for source in (*web, *gained) if source.name not in gone and source not in lists]
+        yield from crawler.refresh(rest)
 
     def preview(self, source: Source) -> str:
-        """What refreshing a source would mean, in a line; a folder is looked at, a web feed is not asked."""
-        if not isinstance(source, FrontMatterSource):
-            return f"would ask {source.name}: {safe_url(source.url)}"
+        """What refreshing a source would mean, in a line; a folder is looked at, a web source is not asked."""
+        if isinstance(source, WebSource):
+            from aggregator.pipeline.terms import configured_url  # noqa: PLC0415
+
+            return f"would ask {source.name}: {safe_url(configured_url(source))}"
         try:
             plan = self._plan(source)
         except IngestError as error:
@@ -86,34 +119,6 @@ class Refresher:
             trust = tx.sources.get(source.name).rules == rules
             seen = tx.files.of(source.name)
         return plan_folder(source, seen, rules, trust=trust)
-
-    def _ask(self, web: Sequence[FeedSource], threads: Executor) -> dict[Future[Gathered], str]:
-        """Asks web feeds, each in a thread of its own."""
-        from aggregator.pipeline.web import Asker  # noqa: PLC0415
-
-        asker = Asker(self.config, self.store, self.now)
-        return {threads.submit(asker.gather, source): source.name for source in web}
-
-    def _store_gathered(self, name: str, task: Future[Gathered]) -> SourceResult:
-        """Writes what a web feed gave, together with what to ask it with next time."""
-        gathered = task.result()
-        result = SourceResult(name, how=gathered.how)
-        result.add(gathered.changes)
-        with self.store.write() as tx:
-            tx.posts.put(gathered.changes.entries, gathered.changes.known, self.now)
-            tx.posts.touch(gathered.changes.touched)
-            tx.sources.succeeded(
-                name,
-                now=self.now,
-                result=result.in_words,
-                changed=result.is_news,
-                validators=gathered.validators,
-                body_hash=gathered.body_hash,
-                rules=gathered.rules,
-                title=gathered.title,
-                link=gathered.link,
-            )
-        return result
 
     def _guarded(self, name: str, work: Callable[[], SourceResult]) -> SourceResult:
         """The result of a source's refresh; that it failed is recorded, and ends nothing but itself.
@@ -130,5 +135,6 @@ class Refresher:
         is_expected = isinstance(error, AggregatorError)
         text = clean_text(str(error) if is_expected else f"unexpected {type(error).__name__}: {error}")
         with self.store.write() as tx:
-            tx.sources.failed(name, now=self.now, error=text)
+            state = tx.sources.get(name)
+            tx.sources.put([after_failure(state, error, text, now=self.now, every_s=_EVERY_S, random=random.random)])
         return SourceResult(name, error=text)

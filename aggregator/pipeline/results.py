@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from aggregator.pipeline.matching import Changes
 
@@ -18,8 +19,8 @@ def counted(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
-# Gives an executor of processes, or None where work is better done here.
-Workers = Callable[[], Executor | None]
+# Gives an executor of processes, or None where work is better done here; they import these modules before they start.
+Workers = Callable[..., Executor | None]
 
 
 @dataclass(slots=True)
@@ -32,7 +33,9 @@ class SourceResult:
     withdrawn: int = 0
     unchanged: int = 0
     lenient: int = 0  # files that only the lenient reader could read
-    how: str = ""  # not-modified | same-body | parsed | files | left the configuration
+    feeds: int | None = None  # of a subscription list that was read
+    how: str = ""  # not-modified | same-body | parsed | files | waiting | left the configuration
+    until: datetime | None = None  # how long it waits, because its host wants that
     error: str = ""
     warnings: list[str] = field(default_factory=list)
 
@@ -43,6 +46,10 @@ class SourceResult:
             return "failed"
         if self.how == "left the configuration":
             return f"{self.how}: {self.withdrawn} withdrawn"
+        if self.until is not None:
+            return f"asked to wait until {self.until:%Y-%m-%d %H:%M} UTC"
+        if self.feeds is not None:
+            return counted(self.feeds, "feed")
         counts = [f"{count} {name}" for name in ("new", "changed", "withdrawn") if (count := getattr(self, name))]
         return ", ".join(counts) or ("not modified" if self.how == "not-modified" else "nothing new")
 

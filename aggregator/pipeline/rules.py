@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
-from aggregator.config.models import Images, Site, Source
+from aggregator.config.models import Images, Site
+from aggregator.config.sources import FrontMatterSource, Source
 from aggregator.store.codec import digest
 
 # Raised by whoever changes what a draft becomes: every stored post is then normalised anew, without being fetched.
-NORMALIZER_VERSION = 1
+NORMALIZER_VERSION = 2
+
+# Keys of a source that decide what its drafts become; the others say where and how it is asked.
+_DECIDES = {
+    "name",
+    "type",
+    "category",
+    "category_mode",
+    "timezone",
+    "language",
+    "future",
+    "dialect",
+    "link",
+    "fulltext",
+}
 
 
 def rules_digest(site: Site, source: Source, images: Images) -> str:
     """Names everything that decides what a draft of this source becomes; when it changes, the posts are made anew."""
-    said = source.model_dump_json(exclude={"every", "path", "url", "glob"})
+    decides = _DECIDES if isinstance(source, FrontMatterSource) else _DECIDES - {"link"}  # a page's selector
+    said = source.model_dump_json(include=decides)
     return digest(str(NORMALIZER_VERSION), said, site.timezone, site.language, images.model_dump_json())

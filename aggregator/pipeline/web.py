@@ -1,84 +1,254 @@
-"""Refreshing a web feed: ask for it, and where its bytes are new, find the posts that are new or changed."""
+"""Asking web sources: at the right address, with what was remembered, as politely as their hosts want it."""
 
 from __future__ import annotations
 
 import string
-from dataclasses import dataclass, replace
-from datetime import datetime
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from aggregator import __version__
-from aggregator.config.models import Config, FeedSource, Site
-from aggregator.errors import FetchError, TooLarge
-from aggregator.ingest.feed import parse_feed
-from aggregator.ingest.http import get, make_session
-from aggregator.models import Draft, Fetched, NotModified, Parsed, Validators
-from aggregator.normalize.identity import Identity, identify
-from aggregator.normalize.post import Normalizer, is_empty
-from aggregator.pipeline.finding import Finder
-from aggregator.pipeline.matching import Changes, hash_of, prepare, settle
-from aggregator.pipeline.normalizing import normalizer
-from aggregator.pipeline.rules import rules_digest
-from aggregator.store.codec import digest, read_draft
-from aggregator.store.store import Store, Transaction
+from aggregator.config.models import Config
+from aggregator.config.sources import FeedSource, OpmlSource, PageSource, RsshubSource, WebSource
+from aggregator.errors import AggregatorError, AskedToWait, FetchError, HttpStatus, IngestError, Refused, TooLarge
+from aggregator.ingest.credentials import NO_CREDENTIALS
+from aggregator.ingest.feedurls import public_url, safe_url
+from aggregator.ingest.gate import Gate
+from aggregator.ingest.hosts import scope_of
+from aggregator.ingest.http import Fetcher, Terms
+from aggregator.ingest.politeness import retry_after_s
+from aggregator.ingest.robots import AGENT, Rules, allowed, read_robots, robots_url, rules_of
+from aggregator.ingest.robots import MAX_BYTES as ROBOTS_BYTES
+from aggregator.ingest.rsshub import is_instance_fault
+from aggregator.ingest.sniff import looks_like_html
+from aggregator.models import Fetched, NotModified, Validators
+from aggregator.normalize.text import clean_text
+from aggregator.pipeline.remembering import Place, conditions
+from aggregator.pipeline.terms import Address, addresses, configured_url, terms_of
+from aggregator.store.sources import SourceState
 
-_CONNECTIONS = 32  # kept open: one for each thread that asks
+HOSTS = 1024  # whose connections are kept
 
 
 @dataclass(frozen=True, slots=True)
-class Gathered:
-    """What asking a web feed gave, ready to be written."""
+class Asked:
+    """What a source answered, and what is to be remembered of where."""
 
-    changes: Changes
-    how: str  # not-modified | same-body | parsed
-    validators: Validators
-    body_hash: str
-    rules: str
-    title: str
-    link: str
+    answer: Fetched | NotModified
+    place: Place
+    redact: Callable[[str], str]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Manners:
+    """What hosts want of everybody: how long to be left alone, and their robots.txt; shared by all threads of a run."""
+
+    waits: dict[str, datetime] = field(default_factory=dict)
+    robots: dict[str, str] = field(default_factory=dict)  # the text, by where it stands; empty: there are no rules
+    new_waits: dict[str, datetime] = field(default_factory=dict)  # learnt in this run
+    new_robots: dict[str, str] = field(default_factory=dict)
 
 
 class Asker:
-    """Asks web feeds, from as many threads as there are: it reads the store and writes nothing."""
+    """Asks web sources, from as many threads as there are; it neither reads the store nor writes to it."""
 
-    def __init__(self, config: Config, store: Store, now: datetime) -> None:
-        self._config, self._store, self._now = config, store, now
-        contact = quote(config.fetch.contact or config.site.base_url, safe=string.punctuation)  # a header is ASCII
-        self._session = make_session(f"aggregator/{__version__} (+{contact})", _CONNECTIONS)
+    def __init__(self, config: Config, now: datetime, manners: Manners | None = None) -> None:
+        self.config, self._now = config, now
+        self.manners = manners or Manners()
+        self._begun = time.monotonic()
+        self._lock = threading.Lock()
+        fetch = config.fetch
+        self.gate = Gate(fetch.per_host, fetch.min_gap_s)
+        contact = quote(fetch.contact or config.site.base_url, safe=string.punctuation)  # a header is ASCII
+        self._fetcher = Fetcher(
+            f"{AGENT}/{__version__} (+{contact})",
+            pool=HOSTS,
+            per_host=fetch.per_host,
+            gate=_PoliteGate(self.gate, self._check),
+            proxy=fetch.proxy.get_secret_value() if fetch.proxy else "",
+        )
 
-    def gather(self, source: FeedSource) -> Gathered:
-        """What is new in a web feed; raises IngestError."""
-        site, images, now = self._config.site, self._config.images, self._now
-        rules, changes, normalize = rules_digest(site, source, images), Changes(), normalizer(site, source, images)
-        with self._store.read() as tx:
-            state = tx.sources.get(source.name)
-            anew = state.rules not in {"", rules}
-            if anew:
-                _renormalize(tx, source.name, normalize, changes, site, now)
-        answer = self._ask(source, state.validators)
+    def now(self) -> datetime:
+        """The moment: that of the run, and the time since it began."""
+        return self._now + timedelta(seconds=time.monotonic() - self._begun)
+
+    def close(self) -> None:
+        """Closes the connections that were kept."""
+        self._fetcher.close()
+
+    def host_of(self, source: WebSource, state: SourceState) -> str:
+        """The host that a source will be asked at first; a local file is a host of its own."""
+        if isinstance(source, RsshubSource):
+            known = [instance.url for instance in source.instances or self.config.rsshub.instances]
+            url = state.url if state.url in known else next(iter(known), "")
+        else:
+            url = state.url or configured_url(source)
+        return _host(url) or f"file:{url}"
+
+    def ask(self, source: WebSource, state: SourceState) -> Asked:
+        """What a source answers to its validators; raises IngestError. Of several instances, the first that serves."""
+        if isinstance(source, FeedSource | OpmlSource) and source.is_local:
+            local = read_local(configured_url(source), self.config.fetch.max_bytes)
+            return Asked(local, Place(), NO_CREDENTIALS.redact)
+        found = addresses(self.config, source, state)
+        if isinstance(source, PageSource) and source.robots:
+            self._mind_robots(found[0].url, found[0].terms)
+        failed: list[str] = []
+        for number, address in enumerate(found):
+            is_same = address.instead == state.url
+            validators = conditions(state, self._now) if is_same else Validators()
+            try:
+                answer = self._get(address.url, address.terms, validators)
+                if len(found) > 1:
+                    _refuse_page(answer)
+            except FetchError as error:
+                if number + 1 == len(found) or not is_instance_fault(error):
+                    raise
+                failed.append(f"{safe_url(address.instead)}: {error}")
+                continue
+            return self._asked(source, address, answer, failed)
+        raise AssertionError("there is always an address")
+
+    def follow(self, source: WebSource, url: str) -> Asked:
+        """What the feed answers that the page of a source names; it is asked without the source's credentials."""
+        answer = self._get(url, terms_of(self.config, source, NO_CREDENTIALS), Validators())
+        page = safe_url(configured_url(source))
+        is_public = public_url(url) == url.partition("#")[0]
+        note = f"{page} is a page; the feed it names is asked: {safe_url(url)}"
+        return Asked(answer, Place(found=url if is_public else "", note=note), NO_CREDENTIALS.redact, (note,))
+
+    def page(self, source: WebSource, url: str) -> Fetched | None:
+        """The page that a post links to, for its full text; None where it cannot or may not be had."""
+        terms = terms_of(self.config, source, NO_CREDENTIALS)
+        try:
+            if source.robots:
+                self._mind_robots(url, terms)
+            answer = self._get(url, terms, Validators())
+        except FetchError:
+            return None  # the post has what the source gave; it is not worth an error
+        return answer if isinstance(answer, Fetched) else None
+
+    def fetch_once(self, url: str, *, allow_private: bool = False) -> Fetched:
+        """What stands at an address, asked for the first time; raises FetchError."""
+        fetch = self.config.fetch
+        terms = Terms(
+            timeout_s=fetch.timeout_s,
+            max_bytes=fetch.max_bytes,
+            credentials=NO_CREDENTIALS,
+            allow_private=allow_private or fetch.allow_private,
+        )
+        answer = self._get(url, terms, Validators())
         if isinstance(answer, NotModified):
-            return Gathered(changes, "not-modified", answer.validators, state.body_hash, rules, state.title, state.link)
-        body_hash = digest(answer.url, answer.body)
-        if body_hash == state.body_hash:
-            return Gathered(changes, "same-body", answer.validators, body_hash, rules, state.title, state.link)
-        parsed = parse_feed(
-            answer.body,
-            url=answer.url,
-            content_type=answer.headers.get("content-type", ""),
-            language=source.language or site.language,
-        )
-        with self._store.read() as tx:
-            _match(tx, source.name, parsed, normalize, changes, site, now, trust=not anew)
-        return Gathered(changes, "parsed", answer.validators, body_hash, rules, parsed.title, parsed.link)
+            raise FetchError("answered 304 to a question without conditions", url=safe_url(url))
+        return answer
 
-    def _ask(self, source: FeedSource, validators: Validators) -> Fetched | NotModified:
-        fetch = self._config.fetch
-        if source.is_local:
-            return read_local(source.url, fetch.max_bytes)
-        return get(
-            self._session, source.url, validators=validators, timeout_s=fetch.timeout_s, max_bytes=fetch.max_bytes
-        )
+    def _asked(self, source: WebSource, address: Address, answer: Fetched | NotModified, failed: list[str]) -> Asked:
+        """What is remembered of an address that answered."""
+        credentials = address.terms.credentials
+        notes = [f"{line}; another instance was asked" for line in failed]
+        moved = "" if isinstance(source, RsshubSource) else answer.moved
+        note = ""
+        if moved and (public_url(moved) != moved.partition("#")[0] or credentials.redact_answer(moved) != moved):
+            note = f"it moved permanently to {credentials.redact(safe_url(moved))}: change its address"
+            moved = ""  # never stored, because it holds a secret
+        if moved.startswith("http:") and address.url.startswith("https:"):
+            moved = ""  # whoever is on the way could say so
+        if isinstance(answer, Fetched) and credentials != NO_CREDENTIALS:
+            answer = replace(answer, body=credentials.redact_bytes(answer.body))
+        return Asked(answer, Place(address.instead, moved, note=note), credentials.redact, tuple(notes))
+
+    def _get(self, url: str, terms: Terms, validators: Validators) -> Fetched | NotModified:
+        """One GET, of which a Retry-After is remembered for the host that said it."""
+        try:
+            return self._fetcher.get(url, terms, validators)
+        except HttpStatus as error:
+            wait_s = retry_after_s(error.retry_after, self.now()) if error.retry_after else None
+            if wait_s is not None and error.status in (403, 429, 503):
+                until = self.now() + timedelta(seconds=wait_s)
+                scope = scope_of(error.host)
+                with self._lock:
+                    until = max(until, self.manners.waits.get(scope, until))
+                    self.manners.waits[scope] = self.manners.new_waits[scope] = until
+            raise
+
+    def in_words(self, source: WebSource, error: BaseException) -> str:
+        """What went wrong, in words that hold none of the source's secrets."""
+        is_expected = isinstance(error, AggregatorError)
+        text = str(error) if is_expected else f"unexpected {type(error).__name__}: {error}"
+        for address in self._known_addresses(source):
+            text = address.terms.credentials.redact(text)
+        return clean_text(text)
+
+    def _known_addresses(self, source: WebSource) -> tuple[Address, ...]:
+        try:
+            return addresses(self.config, source, SourceState(name=source.name))
+        except IngestError:  # its secrets cannot be read, so nothing can have shown them
+            return ()
+
+    def wait_of(self, error: HttpStatus) -> datetime | None:
+        """Until when the host of an error is to be left alone, where it said so."""
+        until = self.manners.waits.get(scope_of(error.host)) if error.host else None
+        return until if until is not None and until > self.now() else None
+
+    def _check(self, host: str) -> None:
+        """Raises AskedToWait where a host is to be left alone; asked at every hop, so that no redirect leads there."""
+        until = self.manners.waits.get(scope_of(host))
+        if until is not None and until > self.now():
+            raise AskedToWait(f"{host} asked to be left alone until {until:%Y-%m-%d %H:%M} UTC", url=host, until=until)
+
+    def _mind_robots(self, url: str, terms: Terms) -> None:
+        """Raises FetchError where the site's robots.txt forbids a page (RFC 9309); it is asked for once a day."""
+        place = robots_url(url)
+        text = self.manners.robots.get(place)
+        if text is not None:
+            rules = read_robots(text)
+        else:
+            rules, text = self._robots(place, terms)
+            with self._lock:
+                self.manners.robots[place] = text
+                if not rules.reason:  # where it could not be had, it is asked for again in the next run
+                    self.manners.new_robots[place] = text
+        if not allowed(rules, url):
+            raise Refused(rules.reason or "the site's robots.txt forbids this page", url=safe_url(url))
+
+    def _robots(self, place: str, terms: Terms) -> tuple[Rules, str]:
+        try:
+            answer = self._get(place, terms, Validators())
+        except AskedToWait:
+            raise
+        except HttpStatus as error:
+            return rules_of(error.status), ""
+        except FetchError:
+            return rules_of(None), ""
+        body = answer.body if isinstance(answer, Fetched) else b""
+        return rules_of(200, body), body[:ROBOTS_BYTES].decode("utf-8", "replace")
+
+
+class _PoliteGate:
+    """The gate of a fetcher, at which a host that said Retry-After is refused."""
+
+    def __init__(self, gate: Gate, check: Callable[[str], None]) -> None:
+        self._gate, self._check = gate, check
+
+    @contextmanager
+    def turn(self, host: str) -> Iterator[None]:
+        """Waits for the turn; raises AskedToWait, also where the host said so meanwhile."""
+        self._check(host)  # before the turn as well: one that is refused must not cost the others a pause
+        with self._gate.turn(host):
+            self._check(host)
+            yield
+
+
+def _refuse_page(answer: Fetched | NotModified) -> None:
+    """Raises FetchError for the page that an instance shows in place of a feed: another one may serve it."""
+    if isinstance(answer, Fetched) and looks_like_html(answer.body):
+        raise FetchError("it answers with an HTML page", url=safe_url(answer.url))
 
 
 def read_local(file: str, max_bytes: int) -> Fetched:
@@ -92,47 +262,8 @@ def read_local(file: str, max_bytes: int) -> Fetched:
         raise FetchError(f"{path} cannot be read: {error.strerror}", url=path.as_uri()) from error
 
 
-def _match(
-    tx: Transaction,
-    source: str,
-    parsed: Parsed,
-    normalize: Normalizer,
-    changes: Changes,
-    site: Site,
-    now: datetime,
-    *,
-    trust: bool,
-) -> None:
-    """Finds which drafts of a document are new or changed; with `trust` False, unchanged drafts are made anew too."""
-    changes.warnings.extend(parsed.warnings)
-    drafts = [draft for draft in parsed.drafts if not is_empty(draft)]
-    if len(drafts) < len(parsed.drafts):
-        changes.warnings.append(f"{len(parsed.drafts) - len(drafts)} items without any content were left out")
-    pairs = [(draft, identity) for draft, identity in zip(drafts, identify(drafts), strict=True) if identity]
-    finder = Finder(tx, source, [identity for _, identity in pairs])
-    done = {entry.id for entry in changes.entries}
-    for draft, identity in pairs:
-        _, hashed = hash_of(draft)
-        stored = finder.exactly(identity)
-        if trust and stored is not None and stored.draft_hash == hashed:
-            changes.unchanged += 1
-            finder.claim(stored)
-            continue
-        prepared = prepare(normalize, draft, identity, now)
-        key, known = finder.find(prepared)
-        if known is not None and known.id in done:  # made anew from its stored draft a moment ago: the fresh one wins
-            changes.entries = [entry for entry in changes.entries if entry.id != known.id]
-        title = prepared.post.title or prepared.post.link or prepared.post.guid
-        changes.warnings.extend(f"{title[:60]}: {warning}" for warning in prepared.warnings)
-        settle(changes, prepared, key=key, known=known, base_url=site.base_url)
-
-
-def _renormalize(
-    tx: Transaction, source: str, normalize: Normalizer, changes: Changes, site: Site, now: datetime
-) -> None:
-    """Makes every stored post of a source anew from its stored draft, because the rules changed."""
-    for known, packed in tx.posts.drafts(source):
-        draft: Draft = read_draft(packed)
-        identity = Identity(known.key, known.link_key, None)
-        prepared = replace(prepare(normalize, draft, identity, now), path=known.path)
-        settle(changes, prepared, key=known.key, known=known, base_url=site.base_url)
+def _host(url: str) -> str:
+    try:
+        return (urlsplit(url).hostname or "").rstrip(".")
+    except ValueError:
+        return ""

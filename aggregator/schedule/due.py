@@ -1,35 +1,41 @@
-"""When a source is due: its interval or cron expression, stretched while it fails."""
+"""When a source is due: by its interval or cron expression, and not before its host, its feed or its failures let it."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from aggregator.config.models import FrontMatterSource, Source, interval
+from aggregator.config.fields import interval
+from aggregator.config.sources import FeedSource, FrontMatterSource, OpmlSource, Source
 from aggregator.store.sources import SourceState
 
 DEFAULT = timedelta(minutes=30)
-LONGEST_WAIT = timedelta(days=1)  # a source that fails is never given up, only asked less and less often
+LONGEST_WAIT = timedelta(days=8)  # nothing waits longer: what says so was written while the clock was wrong
 
 
 def next_due(source: Source, state: SourceState, zone: str) -> datetime | None:
     """When a source is to be asked next; None: now, because it never was, or because asking costs nothing."""
     checked = state.checked_at
-    is_local = isinstance(source, FrontMatterSource) or source.is_local
-    if checked is None or (source.every is None and is_local):
+    is_local = isinstance(source, FrontMatterSource) or (
+        isinstance(source, FeedSource | OpmlSource) and source.is_local
+    )
+    if source.every is None and is_local:
         return None
+    if checked is None:
+        return state.not_before
     wait = DEFAULT if source.every is None else interval(source.every)
-    if wait is None:
-        return _after_cron(source.every or "", checked, source.timezone or zone)
-    if state.failures:
-        wait = max(wait, min(wait * 2 ** min(state.failures, 16), LONGEST_WAIT))
-    return checked + wait
+    if wait is not None:
+        return max(checked + wait, state.not_before or checked)
+    return _after_cron(source.every or "", max(checked, state.not_before or checked), source.timezone or zone)
 
 
 def is_due(source: Source, state: SourceState, zone: str, now: datetime) -> bool:
     """Whether a source is to be asked now; so it is when the clock was set back behind the last time."""
     due = next_due(source, state, zone)
-    return due is None or due <= now or (state.checked_at is not None and state.checked_at > now)
+    if due is None or due <= now or (state.checked_at is not None and state.checked_at > now):
+        return True
+    own = DEFAULT if source.every is None else interval(source.every)
+    return own is not None and due - now > max(LONGEST_WAIT, own)
 
 
 def _after_cron(expression: str, checked: datetime, zone: str) -> datetime:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import chain
 
-from aggregator.config.models import Config, Source
+from aggregator.config.models import Config
+from aggregator.config.sources import Source
 from aggregator.pipeline.refresh import Refresher
 from aggregator.pipeline.regenerate import Regenerator
 from aggregator.pipeline.results import FeedResult, SourceResult
@@ -57,6 +58,7 @@ def run_once(
             result.sources.append(refreshed)
             on_source(refreshed)
         place = {source.name: number for number, source in enumerate(config.sources)}
+        # Feeds that a list gained in this run come after what was configured, in the order in which they came.
         result.sources.sort(key=lambda one: place.get(one.name, len(place)))  # not as the network would have it
         regenerator = Regenerator(config, store, workers)
         regenerator.release(now)

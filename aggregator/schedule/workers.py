@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import threading
 from concurrent.futures import Executor
@@ -24,16 +25,21 @@ class WorkerPool:
         self._executor: ProcessPoolExecutor | None = None
         self._lifeline = -1
 
-    def __call__(self) -> Executor | None:
-        """The executor, started at its first use; None where a second process would only wait for this one."""
+    def __call__(self, *modules: str) -> Executor | None:
+        """The executor, started at its first use; None where a second process would only wait for this one.
+
+        `modules` are imported before the fork, so that it is done once and not in each process.
+        """
         if self._processes < 2:
             return None
+        if self._executor is not None and getattr(self._executor, "_broken", False):  # one of them was killed
+            self._end(wait=False)
         if self._executor is None:
             import multiprocessing  # noqa: PLC0415 - for runs with enough to do
             from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415
 
-            import aggregator.pipeline.reading  # noqa: PLC0415 - before the fork, so that it is imported once
-            import aggregator.pipeline.rendering  # noqa: F401, PLC0415
+            for module in modules:
+                importlib.import_module(module)
 
             ours, theirs = os.pipe()
             self._lifeline = theirs
@@ -51,10 +57,15 @@ class WorkerPool:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Ends the processes; those still at work are not waited for when something went wrong."""
+        """Ends the processes; what they have not begun is not waited for when something went wrong."""
         if self._executor is not None:
-            self._executor.shutdown(wait=True, cancel_futures=error is not None)
-            os.close(self._lifeline)
+            self._end(cancel=error is not None)
+
+    def _end(self, *, wait: bool = True, cancel: bool = False) -> None:
+        assert self._executor is not None
+        self._executor.shutdown(wait=wait, cancel_futures=cancel)
+        os.close(self._lifeline)
+        self._executor = None
 
 
 def _die_with_parent(lifeline: int, parents_end: int) -> None:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pytest_httpserver import HTTPServer
+from webfeed import Feed, Web
 
 from aggregator.config.models import Config
+from aggregator.pipeline.subscriptions import with_subscriptions
 from aggregator.schedule.once import RunResult, run_once
+from aggregator.store.sources import SourceState
 from aggregator.store.store import Store
 
 
@@ -29,7 +34,9 @@ class Planet:
     @property
     def config(self) -> Config:
         site = {"title": "Planet", "base_url": "https://feeds.example.com/", "language": "en"}
+        fetch = {"allow_private": True, "min_gap_s": 0, **self.settings.get("fetch", {})}  # the servers are local
         data = {"site": site, "store": self.store.url, "output": "out", "sources": self.sources, **self.settings}
+        data["fetch"] = fetch
         return Config.model_validate(data, context={"folder": self.folder})
 
     @property
@@ -39,7 +46,13 @@ class Planet:
     def run(self, **options: Any) -> RunResult:
         """A run an hour after the one before, of every source."""
         self.now += timedelta(hours=1)
-        return run_once(self.config, self.store, self.now, self.config.sources, **options)
+        config = with_subscriptions(self.config, self.store)
+        return run_once(config, self.store, self.now, config.sources, **options)
+
+    def state(self, name: str = "web") -> SourceState:
+        """What is remembered of a source."""
+        with self.store.read() as tx:
+            return tx.sources.get(name)
 
     def write(self, name: str, content: str | bytes) -> Path:
         file = self.folder / name
@@ -81,3 +94,18 @@ def blog(planet: Planet) -> Planet:
     (planet.folder / "posts").mkdir()
     planet.sources.append({"name": "blog", "type": "front-matter", "path": "posts"})
     return planet
+
+
+@pytest.fixture
+def feed(planet: Any, httpserver: HTTPServer) -> Feed:
+    served = Feed(httpserver)
+    planet.sources.append({"name": "web", "type": "feed", "url": served.url, "category": "news"})
+    return served
+
+
+@pytest.fixture
+def web() -> Iterator[Web]:
+    """Many hosts on the loopback."""
+    served = Web()
+    yield served
+    served.close()

@@ -1,58 +1,7 @@
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-from pytest_httpserver import HTTPServer
-from werkzeug import Request, Response
-
-
-class Feed:
-    """A feed on a real local server: what it answers is set by the test, what it was asked is kept."""
-
-    def __init__(self, server: HTTPServer) -> None:
-        self.url = server.url_for("/feed.xml")
-        self.items: list[dict[str, str]] = []
-        self.etag = ""
-        self.status = 200
-        self.body: bytes | None = None
-        self.asked: list[Request] = []
-        server.expect_request("/feed.xml").respond_with_handler(self.answer)
-
-    def answer(self, request: Request) -> Response:
-        self.asked.append(request)
-        if self.status != 200:
-            return Response("no", self.status)
-        if self.etag and request.headers.get("If-None-Match") == self.etag:
-            return Response(status=304, headers={"ETag": self.etag})
-        headers = {"ETag": self.etag} if self.etag else {}
-        return Response(self.body or self.rss().encode(), content_type="application/rss+xml", headers=headers)
-
-    def rss(self) -> str:
-        items = "".join(
-            "<item>" + "".join(f"<{name}>{value}</{name}>" for name, value in item.items()) + "</item>"
-            for item in self.items
-        )
-        head = "<title>Feed</title><link>https://site.example/</link><description>d</description>"
-        return f'<?xml version="1.0"?><rss version="2.0"><channel>{head}{items}</channel></rss>'
-
-
-def an_item(number: int, **fields: str) -> dict[str, str]:
-    return {
-        "title": f"Item {number}",
-        "guid": f"https://site.example/?p={number}",
-        "link": f"https://site.example/{number}",
-        "pubDate": f"Mon, 01 Jan 2024 00:00:{number:02} GMT",
-        "description": f"text {number}",
-        **fields,
-    }
-
-
-@pytest.fixture
-def feed(planet: Any, httpserver: HTTPServer) -> Feed:
-    served = Feed(httpserver)
-    planet.sources.append({"name": "web", "type": "feed", "url": served.url, "category": "news"})
-    return served
+from webfeed import an_item
 
 
 def test_a_feed_is_published_under_the_guids_of_its_origin(planet, feed):
@@ -258,7 +207,7 @@ def test_p10_what_no_database_can_hold_costs_nothing_else(planet, feed):
 
 
 def test_a_fault_of_ours_in_one_source_leaves_the_others_published(planet, feed, monkeypatch):
-    import aggregator.pipeline.web as web
+    import aggregator.pipeline.digesting as web
 
     real = web.parse_feed
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from aggregator.config.models import FeedSource, FrontMatterSource
-from aggregator.schedule.due import LONGEST_WAIT, is_due, next_due
+from aggregator.config.sources import FeedSource, FrontMatterSource
+from aggregator.schedule.due import is_due, next_due
 from aggregator.store.sources import SourceState
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
@@ -42,14 +42,22 @@ def test_a_cron_expression_is_read_in_the_zone_of_the_source():
     assert next_due(source, CHECKED, "UTC") == datetime(2024, 5, 1, 23, tzinfo=UTC)
 
 
-def test_a_failing_source_is_asked_less_and_less_often_but_never_given_up():
-    waits = [next_due(web(), replace(CHECKED, failures=n), "UTC") for n in range(1, 40)]
-    gaps = [due - NOON for due in waits if due]
-    assert gaps[:3] == [timedelta(hours=1), timedelta(hours=2), timedelta(hours=4)]
-    assert gaps == sorted(gaps)
-    assert gaps[-1] == LONGEST_WAIT
-    rare = web(every="1w")
-    assert next_due(rare, replace(CHECKED, failures=5), "UTC") == NOON + timedelta(weeks=1)
+def test_a_source_waits_for_what_its_host_its_feed_or_its_failures_want():
+    waiting = replace(CHECKED, not_before=NOON + timedelta(hours=3))
+    assert next_due(web(), waiting, "UTC") == NOON + timedelta(hours=3)
+    assert next_due(web(every="1d"), waiting, "UTC") == NOON + timedelta(days=1)
+    assert next_due(web(every="30 12 * * *"), waiting, "UTC") == NOON + timedelta(days=1, minutes=30)
+    assert not is_due(web(), waiting, "UTC", NOON + timedelta(hours=2))
+    never_asked = SourceState(name="x", not_before=NOON + timedelta(hours=3))
+    assert not is_due(web(), never_asked, "UTC", NOON)
+    folder = FrontMatterSource.model_validate({"name": "x", "type": "front-matter", "path": "posts"})
+    assert next_due(folder, waiting, "UTC") is None
+
+
+def test_a_wait_that_was_written_while_the_clock_was_ahead_does_not_hold():
+    far = replace(CHECKED, not_before=NOON + timedelta(days=40))
+    assert is_due(web(every="30m"), far, "UTC", NOON + timedelta(hours=1))
+    assert is_due(web(), far, "UTC", NOON + timedelta(hours=1))
 
 
 def test_a_clock_that_was_set_back_leaves_nothing_waiting():

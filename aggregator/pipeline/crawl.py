@@ -1,0 +1,226 @@
+"""Many web sources at once: hundreds of hosts are asked in threads, their answers digested in processes.
+
+A thread takes the next source whose host may be asked, asks it, lets the host go, and sees its answer through to the
+end. So no host waits for another, and what is in memory is what the threads hold, however many sources there are.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, CancelledError, Executor
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from queue import Empty, Queue
+
+from aggregator.config.models import Config
+from aggregator.config.sources import AskedSource, OpmlSource
+from aggregator.errors import IngestError, ParseError
+from aggregator.ingest.lanes import Lanes
+from aggregator.ingest.opml import Listing, read_opml
+from aggregator.models import Fetched
+from aggregator.pipeline.digesting import Gathered, Task, digest_answer, digest_in_worker
+from aggregator.pipeline.remembering import after_answer, as_asked
+from aggregator.pipeline.rules import rules_digest
+from aggregator.pipeline.terms import asked_digest, configured_url
+from aggregator.pipeline.web import Asked, Asker
+from aggregator.store.codec import digest
+from aggregator.store.sources import SourceState
+from aggregator.store.store import Store
+
+THREADS = 256  # hosts asked at a time: the threads wait far more than they work
+_UNWRITTEN = 64  # outcomes that wait to be written; then those who make them wait
+_DIGESTED = 32  # answers that are being digested, or were and are not written yet: posts take more memory than bodies
+_BATCH = 64  # outcomes written together: a transaction costs 7 ms, however little it writes
+_BATCH_S = 0.1  # how long the first of them waits for the others
+_ARTICLES = 50  # pages fetched for one source in one refresh; what is beyond keeps what the source gave
+
+Crawled = AskedSource | OpmlSource
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How asking one source went: what it gave and its state from now on, or why it failed."""
+
+    source: Crawled
+    state: SourceState  # on failure: as it was before
+    gathered: Gathered | None = None
+    listing: Listing | None = None
+    how: str = ""  # not-modified | same-body | parsed
+    warnings: tuple[str, ...] = ()
+    error: Exception | None = None
+    redacted: str = ""  # the error in words that hold no secret
+
+
+class Crawl:
+    """Asks sources and digests their answers; `executor` are processes for that, or None where threads have to do it."""
+
+    def __init__(
+        self,
+        config: Config,
+        store: Store,
+        now: datetime,
+        asker: Asker,
+        states: dict[str, SourceState],
+        executor: Executor | None,
+    ) -> None:
+        self._config, self._store, self._now = config, store, now
+        self._asker, self._states, self._executor = asker, states, executor
+        self._room = threading.Semaphore(_DIGESTED)
+
+    def run(self, sources: Sequence[Crawled]) -> Iterator[list[Outcome]]:
+        """The outcomes of the sources, those together that came while the caller was busy with the ones before.
+
+        The threads end when the caller stops listening.
+        """
+        states = {
+            source.name: as_asked(self._states.get(source.name, SourceState(name=source.name)), asked_digest(source))
+            for source in sources
+        }
+        jobs = [(self._asker.host_of(source, states[source.name]), source) for source in sources]
+        lanes: Lanes[Crawled] = Lanes(jobs, self._asker.gate.ready_in_s, self._config.fetch.per_host)
+        done: Queue[Outcome] = Queue(_UNWRITTEN)
+        stopped = threading.Event()
+
+        def work() -> None:
+            while (job := lanes.take()) is not None:
+                host, source = job
+                outcome = self._outcome(source, states[source.name], partial(lanes.done, host))
+                if stopped.is_set():
+                    return
+                done.put(outcome)
+
+        count = min(THREADS, len({host for host, _ in jobs}) * self._config.fetch.per_host, len(jobs))
+        threads = [threading.Thread(target=work, name=f"source-{number}", daemon=True) for number in range(count)]
+        for thread in threads:
+            thread.start()
+        try:
+            for batch in _batches(done, len(jobs)):
+                yield batch
+                for _ in filter(None, (outcome.gathered for outcome in batch)):
+                    self._room.release()
+            for thread in threads:
+                thread.join()  # nothing is left to take: a fork that comes after this must find no thread at work
+        finally:
+            stopped.set()
+            lanes.stop()
+            while not done.empty():
+                done.get()  # whoever waits to hand something over can go
+
+    def _outcome(self, source: Crawled, state: SourceState, release: Callable[[], None]) -> Outcome:
+        """What became of one source; whatever goes wrong is its outcome, and ends nothing else."""
+        released = _Once(release)
+        asked: Asked | None = None
+        try:
+            asked = self._asker.ask(source, state)
+            released()
+            if isinstance(source, OpmlSource):
+                return self._listed(source, state, asked)
+            return self._digested(source, state, asked)
+        except (Exception, CancelledError) as error:  # noqa: BLE001 - recorded under the source's name
+            return Outcome(source, state, error=error, redacted=self._asker.in_words(source, error))
+        finally:
+            released()
+
+    def _listed(self, source: OpmlSource, state: SourceState, asked: Asked) -> Outcome:
+        """What a subscription list holds."""
+        answer = asked.answer
+        later = after_answer(state, answer, asked.place, now=self._now, feed_hints=None)
+        rules = rules_digest(self._config.site, source, self._config.images)
+        body_hash = digest(answer.url, answer.body) if isinstance(answer, Fetched) else state.body_hash
+        if body_hash == state.body_hash:
+            how = "same-body" if isinstance(answer, Fetched) else "not-modified"
+            return Outcome(source, replace(later, rules=rules), how=how)
+        assert isinstance(answer, Fetched)
+        listing = read_opml(answer.body, url=answer.url, content_type=answer.headers.get("content-type", ""))
+        later = replace(later, rules=rules, body_hash=body_hash, title=listing.title)
+        return Outcome(source, later, listing=listing, how="parsed", warnings=(*asked.notes, *listing.warnings))
+
+    def _digested(self, source: AskedSource, state: SourceState, asked: Asked) -> Outcome:
+        """What is new in an answer, through as much work as it takes."""
+        answer, config = asked.answer, self._config
+        rules = rules_digest(config.site, source, config.images)
+        anew = state.rules not in {"", rules}
+        body_hash = digest(answer.url, answer.body) if isinstance(answer, Fetched) else state.body_hash
+        fresh = answer if isinstance(answer, Fetched) and body_hash != state.body_hash else None
+        is_new = fresh is not None
+        how = "parsed" if is_new else "same-body" if isinstance(answer, Fetched) else "not-modified"
+        if not is_new and not anew:
+            later = after_answer(state, answer, asked.place, now=self._now, feed_hints=None)
+            return Outcome(source, replace(later, rules=rules, body_hash=body_hash), how=how, warnings=asked.notes)
+        task = Task(config.site, config.images, source, self._now, anew, fresh)
+        try:
+            gathered = self._digest(task)
+        except ParseError as error:
+            # A page that never was a feed is followed to the one it names; a feed that became a page shows a login,
+            # a challenge, an error: nothing to follow, and the posts stay.
+            if not error.feeds or state.ok_at is not None or configured_url(source) in error.feeds:
+                raise
+            return self._followed(source, state, error.feeds[0])
+        if gathered.wants:
+            self._room.release()
+            pages = self._articles(source, gathered.wants)
+            gathered = self._digest(replace(task, articles=pages))
+        later = after_answer(state, answer, asked.place, now=self._now, feed_hints=gathered.hints)
+        title, link = (gathered.title, gathered.link) if is_new else (state.title, state.link)
+        later = replace(later, rules=rules, body_hash=body_hash, title=title, link=link)
+        warnings = tuple(map(asked.redact, (*asked.notes, *gathered.changes.warnings)))
+        return Outcome(source, later, gathered, how=how, warnings=warnings)
+
+    def _followed(self, source: AskedSource, state: SourceState, url: str) -> Outcome:
+        """What the feed says that a page names; a page behind that one is not followed."""
+        asked = self._asker.follow(source, url)
+        outcome = self._digested(source, replace(state, ok_at=self._now), asked)
+        return replace(outcome, warnings=tuple(dict.fromkeys((*asked.notes, *outcome.warnings))))
+
+    def _digest(self, task: Task) -> Gathered:
+        """What is new in an answer, as soon as there is room for it; whoever writes it makes room again."""
+        self._room.acquire()
+        try:
+            if self._executor is None:
+                return digest_answer(self._store, task)
+            return self._executor.submit(digest_in_worker, self._store.url, task).result()
+        except BaseException as error:
+            self._room.release()
+            if isinstance(error, BrokenExecutor):
+                self._executor = None  # a process was killed: those that were at work fail, the others go on in threads
+                raise IngestError("the process that read it was killed, perhaps for want of memory") from error
+            raise
+
+    def _articles(self, source: AskedSource, links: Sequence[str]) -> dict[str, str]:
+        """The articles of the pages that new posts link to, by link; empty where there is none."""
+        from aggregator.ingest.article import extract_article  # noqa: PLC0415 - for sources that want full text
+
+        found = dict.fromkeys(links, "")
+        for link in links[:_ARTICLES]:
+            page = self._asker.page(source, link)
+            kind = page.headers.get("content-type", "") if page else ""
+            found[link] = extract_article(page.body, url=page.url, content_type=kind) if page else ""
+        return found
+
+
+def _batches(done: Queue[Outcome], count: int) -> Iterator[list[Outcome]]:
+    """So many outcomes, as they come: one is kept waiting for the next ones only for a moment."""
+    while count:
+        batch = [done.get()]
+        until = time.monotonic() + _BATCH_S
+        with suppress(Empty):
+            while len(batch) < min(count, _BATCH):
+                batch.append(done.get(timeout=max(until - time.monotonic(), 0)))
+        count -= len(batch)
+        yield batch
+
+
+class _Once:
+    """A function that is called at most once."""
+
+    def __init__(self, function: Callable[[], None]) -> None:
+        self._function: Callable[[], None] | None = function
+
+    def __call__(self) -> None:
+        function, self._function = self._function, None
+        if function is not None:
+            function()

@@ -1,0 +1,74 @@
+"""The feeds of subscription lists as sources of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from aggregator.config.models import Config
+from aggregator.config.sources import FeedSource, OpmlSource, RsshubSource, Source
+from aggregator.models import Category
+from aggregator.store.store import Store
+from aggregator.store.subscriptions import Subscribed
+
+if TYPE_CHECKING:  # its libraries are for runs that read a list
+    from aggregator.ingest.opml import Subscription
+
+
+def with_subscriptions(config: Config, store: Store) -> Config:
+    """The configuration with the feeds of its subscription lists, as far as the store knows them, among the sources."""
+    lists = {source.name: source for source in config.sources if isinstance(source, OpmlSource)}
+    if not lists:
+        return config
+    with store.read() as tx:
+        rows = tx.subscriptions.all()
+    taken = {source.name for source in config.sources}
+    found = [
+        source
+        for row in rows
+        if row.list in lists
+        and row.left_at is None
+        and row.name not in taken
+        and (source := _source(lists[row.list], row)) is not None
+    ]
+    return config.model_copy(update={"sources": (*config.sources, *found)})
+
+
+def subscribed(name: str, subscriptions: Sequence[Subscription]) -> list[Subscribed]:
+    """The feeds of a list as they are stored, each under a name that depends on its address alone."""
+    from aggregator.ingest.opml import source_name  # noqa: PLC0415
+
+    rows: dict[str, Subscribed] = {}
+    for one in subscriptions:
+        key = source_name(name, one.url)
+        rows.setdefault(key, Subscribed(name, key, one.url, one.title, Category(one.folders).path))
+    return list(rows.values())
+
+
+def _source(listed: OpmlSource, row: Subscribed) -> Source | None:
+    """The source that an outline becomes; None for one that no source can be."""
+    path = "/".join(filter(None, (listed.category, row.category)))
+    common = {
+        "name": row.name,
+        "category": path or None,
+        "category_mode": listed.category_mode,
+        "every": listed.feeds_every,
+        "timezone": listed.timezone,
+        "language": listed.language,
+        "future": listed.future,
+        "allow_private": listed.allow_private,
+        "ca_bundle": str(listed.ca_bundle) if listed.ca_bundle else None,
+        "max_items": listed.max_items,
+        "fulltext": listed.fulltext,
+        "robots": listed.robots,
+    }
+    try:
+        if row.url.lower().startswith("rsshub://"):
+            return RsshubSource.model_validate({**common, "type": "rsshub", "path": f"/{row.url[9:].lstrip('/')}"})
+        if row.url.startswith(("http://", "https://")):  # never a path of this machine: the list may be anybody's
+            return FeedSource.model_validate({**common, "type": "feed", "url": row.url})
+    except ValidationError:
+        return None
+    return None

@@ -1,0 +1,125 @@
+"""Where and how a source is asked, out of its configuration: addresses, credentials, limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from aggregator.config.models import Config
+from aggregator.config.sources import OpmlSource, RsshubInstance, RsshubSource, WebSource
+from aggregator.errors import IngestError
+from aggregator.ingest.credentials import NO_CREDENTIALS, Credentials
+from aggregator.ingest.http import Terms
+from aggregator.ingest.rsshub import order, route_url
+from aggregator.store.codec import digest
+from aggregator.store.sources import SourceState
+
+_LONGEST_FILE = 65_536  # characters of a file that holds a secret
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A place where a source can be asked; `instead` is what is remembered of it, empty where it is as configured."""
+
+    url: str
+    terms: Terms
+    instead: str = ""
+
+
+def configured_url(source: WebSource) -> str:
+    """The address of a source as it is configured; a route's has no instance."""
+    if isinstance(source, RsshubSource):
+        return f"rsshub:/{source.path}"
+    return source.path if isinstance(source, OpmlSource) else str(getattr(source, "url", ""))
+
+
+def asked_digest(source: WebSource) -> str:
+    """Names where a source is configured to be asked; when it changes, what was learnt there counts no more."""
+    parameters = source.parameters if isinstance(source, RsshubSource) else {}
+    return digest(configured_url(source), *(f"{name}={value}" for name, value in sorted(parameters.items())))
+
+
+def addresses(config: Config, source: WebSource, state: SourceState) -> tuple[Address, ...]:
+    """Where to ask, best first; more than one only for a route of RSSHub. Raises IngestError."""
+    if isinstance(source, RsshubSource):
+        return _instances(config, source, state)
+    url = configured_url(source)
+    terms = terms_of(config, source, credentials_of(source, url))
+    return (Address(state.url or url, terms, state.url),)
+
+
+def terms_of(config: Config, source: WebSource, credentials: Credentials, allow_private: bool | None = None) -> Terms:
+    """How a source may be asked, with these credentials."""
+    for said in (allow_private, source.allow_private, config.fetch.allow_private):
+        if said is not None:
+            is_allowed = said
+            break
+    return Terms(
+        timeout_s=config.fetch.timeout_s,
+        max_bytes=config.fetch.max_bytes,
+        credentials=credentials,
+        allow_private=is_allowed,
+        ca_bundle=str(source.ca_bundle) if source.ca_bundle else "",
+    )
+
+
+def credentials_of(source: WebSource, url: str, more_query: tuple[tuple[str, str], ...] = ()) -> Credentials:
+    """What a source is asked with at its own host; raises IngestError where a file with a secret cannot be read."""
+    username = password = ""
+    if source.auth:
+        username = source.auth.username
+        password = _one(source.auth.password, source.auth.password_file)
+    headers = _pairs(source.headers, source.headers_file)
+    cookies = _pairs(source.cookies, source.cookies_file)
+    query = _pairs(source.query, source.query_file) | dict(more_query)
+    if not (username or password or headers or cookies or query or "@" in url):
+        return NO_CREDENTIALS
+    return Credentials.for_url(url, user=username, password=password, headers=headers, cookies=cookies, query=query)
+
+
+def _instances(config: Config, source: RsshubSource, state: SourceState) -> tuple[Address, ...]:
+    found = []
+    given = {instance.url: instance for instance in source.instances or config.rsshub.instances}
+    if not given:
+        raise IngestError("it needs instances of RSSHub, here or at the top level under `rsshub`")
+    for url in order(tuple(given), state.url):
+        instance: RsshubInstance = given[url]
+        route = route_url(
+            url,
+            source.path,
+            source.parameters,
+            access_key=_one(instance.access_key, instance.access_key_file),
+            access_code=source.access_code.get_secret_value(),
+        )
+        credentials = credentials_of(source, route.url, route.query)
+        found.append(Address(route.url, terms_of(config, source, credentials, instance.allow_private), url))
+    return tuple(found)
+
+
+def _one(secret: SecretStr, file: Path | None) -> str:
+    return _read(file).strip() if file else secret.get_secret_value()
+
+
+def _pairs(given: Mapping[str, SecretStr], file: Path | None) -> dict[str, str]:
+    """Names and values from the configuration and, where there is one, from a file with a line `name: value` each."""
+    pairs = {name: value.get_secret_value() for name, value in given.items()}
+    for line in _read(file).splitlines() if file else ():
+        name, colon, value = line.partition(":")
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        if not colon or not name.strip():
+            raise IngestError(f"{file} holds a line that is not `name: value`")
+        pairs[name.strip()] = value.strip()
+    return pairs
+
+
+def _read(file: Path) -> str:
+    try:
+        with file.open(encoding="utf-8-sig") as opened:
+            return opened.read(_LONGEST_FILE)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise IngestError(f"{file} cannot be read: {reason}") from error

@@ -1,0 +1,115 @@
+"""What was gathered from web sources, written to the store: in batches, by one writer."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
+from dataclasses import replace
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Self
+
+from aggregator.config.fields import interval
+from aggregator.config.models import Config
+from aggregator.errors import AskedToWait, HttpStatus
+from aggregator.pipeline.crawl import Crawl, Crawled, Outcome
+from aggregator.pipeline.remembering import after_failure, after_waiting
+from aggregator.pipeline.results import SourceResult
+from aggregator.pipeline.subscriptions import subscribed
+from aggregator.pipeline.web import Asker, Manners
+from aggregator.store.sources import SourceState
+from aggregator.store.store import Store, Transaction
+
+_DEFAULT_EVERY_S = 1800.0
+_ROBOTS_HOLD = timedelta(days=1)  # RFC 9309 §2.4: not longer than a day
+
+
+class Crawler:
+    """Refreshes web sources and stores what they gave."""
+
+    def __init__(self, config: Config, store: Store, now: datetime, executor: Executor | None) -> None:
+        self._config, self._store, self._now, self._executor = config, store, now, executor
+        with store.read() as tx:
+            self._states = tx.sources.all()
+            listed = {row.name for row in tx.subscriptions.all()}
+            manners = Manners(tx.hosts.waits(now), tx.hosts.robots(now - _ROBOTS_HOLD))
+        self.own_sources = tuple(source for source in config.sources if source.name not in listed)
+        self._asker = Asker(config, now, manners)
+
+    def __enter__(self) -> Self:
+        """The crawler itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Remembers what hosts said of themselves, and closes the connections."""
+        self._asker.close()
+        if error is None:
+            manners = self._asker.manners
+            with self._store.write() as tx:
+                tx.hosts.wait(manners.new_waits)
+                tx.hosts.put_robots(manners.new_robots, self._now)
+                tx.hosts.forget(self._now - _ROBOTS_HOLD)
+
+    def refresh(self, sources: Sequence[Crawled]) -> Iterator[SourceResult]:
+        """The result of each source, as soon as it is stored."""
+        if not sources:
+            return
+        crawl = Crawl(self._config, self._store, self._now, self._asker, self._states, self._executor)
+        for batch in crawl.run(sources):
+            yield from self._write(batch)
+
+    def _write(self, batch: Sequence[Outcome]) -> list[SourceResult]:
+        """Writes outcomes in one transaction; where one cannot be written, each in one of its own."""
+        try:
+            with self._store.write() as tx:
+                return self._put(tx, batch)
+        except Exception as error:  # noqa: BLE001 - recorded under the source's name, as all that a source brings to light
+            if len(batch) > 1:
+                return [result for outcome in batch for result in self._write([outcome])]
+            text = f"unexpected {type(error).__name__} while writing"
+            failed = replace(batch[0], gathered=None, listing=None, error=error, redacted=text)
+            with self._store.write() as tx:
+                return self._put(tx, [failed])
+
+    def _put(self, tx: Transaction, batch: Sequence[Outcome]) -> list[SourceResult]:
+        gathered = [outcome.gathered for outcome in batch if outcome.gathered]
+        entries = [entry for one in gathered for entry in one.changes.entries]
+        if entries:
+            known = {number: post for one in gathered for number, post in one.changes.known.items()}
+            tx.posts.put(entries, known, self._now)
+        tx.posts.touch([entry for one in gathered for entry in one.changes.touched])
+        tx.seen.put({one.source.name: one.gathered.seen for one in batch if one.gathered and one.gathered.seen})
+        results = [self._result(tx, outcome) for outcome in batch]
+        tx.sources.put([self._state(outcome, result) for outcome, result in zip(batch, results, strict=True)])
+        return results
+
+    def _result(self, tx: Transaction, outcome: Outcome) -> SourceResult:
+        result = SourceResult(outcome.source.name, how=outcome.how, warnings=list(outcome.warnings))
+        if isinstance(outcome.error, AskedToWait):
+            result.how, result.until = "waiting", outcome.error.until
+        elif outcome.error is not None:
+            result.error = outcome.redacted
+        if outcome.gathered is not None:
+            changes = outcome.gathered.changes
+            result.new, result.changed, result.unchanged = changes.new, changes.changed, changes.unchanged
+        if outcome.listing is not None:
+            rows = subscribed(outcome.source.name, outcome.listing.subscriptions)
+            tx.subscriptions.put(outcome.source.name, rows, self._now)
+            result.feeds = len(rows)
+        return result
+
+    def _state(self, outcome: Outcome, result: SourceResult) -> SourceState:
+        state = outcome.state
+        if outcome.error is None:
+            changed_at = self._now if result.is_news else state.changed_at
+            return replace(state, result=result.in_words, changed_at=changed_at)
+        every = interval(outcome.source.every) if outcome.source.every else None
+        every_s = every.total_seconds() if every else _DEFAULT_EVERY_S
+        failed = after_failure(
+            state, outcome.error, outcome.redacted, now=self._now, every_s=every_s, random=random.random
+        )
+        until = self._asker.wait_of(outcome.error) if isinstance(outcome.error, HttpStatus) else None
+        return after_waiting(failed, until) if until else failed
