@@ -13,19 +13,20 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from aggregator import __version__
+from aggregator.cli import sources
+from aggregator.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, LogOption
 from aggregator.errors import AggregatorError, ConfigError, LockHeld
 
 if TYPE_CHECKING:
-    from aggregator.config.models import Config, Source
+    from aggregator.config.models import Config
+    from aggregator.config.sources import Source
     from aggregator.errors import Fault
     from aggregator.store.store import Store
-
-DEFAULT_CONFIG = "config/aggregator.yaml"
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -33,14 +34,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Gathers posts from web feeds and front-matter files, recovers their images, and publishes feeds by category.",
 )
-
-ConfigOption = Annotated[
-    Path, typer.Option("--config", "-c", envvar="AGGREGATOR_CONFIG", help="The configuration file.", show_default=True)
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON, for scripts.")]
-LogOption = Annotated[
-    Literal["text", "json"], typer.Option("--log-format", help="How warnings and errors are written to stderr.")
-]
+app.add_typer(sources.app, name="sources")
 
 
 def main() -> None:
@@ -99,7 +93,7 @@ def _locked_store(config: Config) -> Iterator[Store]:
 
 
 @contextmanager
-def _peeking_store(config: Config) -> Iterator[Store]:
+def peeking_store(config: Config) -> Iterator[Store]:
     """The store for those who only look; an empty one that is thrown away where there is none yet."""
     import tempfile  # noqa: PLC0415
 
@@ -167,12 +161,17 @@ def run(
     """Refresh what is due, regenerate what changed."""
     from aggregator.cli.run_report import RunReport  # noqa: PLC0415
     from aggregator.config.reading import read_config  # noqa: PLC0415
+    from aggregator.pipeline.subscriptions import with_subscriptions  # noqa: PLC0415
     from aggregator.schedule.once import due_sources, run_once, would_do  # noqa: PLC0415
 
-    read = read_config(config)
-    named, now = _named_sources(read, source or ()), _now()
+    read, now = read_config(config), _now()
+    has_lists = any(one.type == "opml" for one in read.sources)
+    named = [] if has_lists else _named_sources(read, source or ())
     _check_feeds(read, feed or ())
-    with _peeking_store(read) if dry_run else _locked_store(read) as store:
+    with peeking_store(read) if dry_run else _locked_store(read) as store:
+        if has_lists:  # only the store knows what is in them
+            read = with_subscriptions(read, store)
+            named = _named_sources(read, source or ())
         chosen: list[Source] = []
         if refresh:
             chosen = named or (list(read.sources) if every_source else due_sources(read, store, now))
@@ -200,22 +199,35 @@ def run(
 def check(
     config: ConfigOption = Path(DEFAULT_CONFIG),
     *,
+    online: Annotated[bool, typer.Option("--online", help="Ask every web source, too; nothing is kept.")] = False,
+    source: Annotated[list[str] | None, typer.Option(help="Ask only this source (again for more).")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Validate the configuration; list every fault at once."""
     from aggregator.config.reading import find_faults  # noqa: PLC0415
     from aggregator.pipeline.results import counted  # noqa: PLC0415
 
+    if source and not online:
+        raise typer.BadParameter("goes with --online", param_hint="--source")
     read, faults, missing = find_faults(config)
-    if as_json:
-        typer.echo(_json({"faults": [_as_data(f) for f in faults], "missing": [_as_data(f) for f in missing]}))
-    else:
+    named = _named_sources(read, source) if source and read is not None and not faults else ()
+    if not as_json:
         for fault in (*faults, *missing):
             typer.echo(str(fault), err=True)
         if read is not None and not (faults or missing):
             listed = f"{counted(len(read.sources), 'source')}, {counted(len(read.feeds), 'feed')} listed"
             typer.echo(f"{config}: {listed}; no faults")
-    if faults or missing:
+    tried: list[dict[str, object]] = []
+    if online and read is not None and not faults:
+        from aggregator.cli.online import askable, check_online  # noqa: PLC0415 - what asks takes a moment to import
+
+        if local := [one.name for one in named if not askable([one])]:
+            raise typer.BadParameter(f"{local[0]} is no web source", param_hint="--source")
+        tried = check_online(read, named or read.sources, _now(), quiet=as_json)
+    if as_json:
+        said = {"faults": [_as_data(f) for f in faults], "missing": [_as_data(f) for f in missing]}
+        typer.echo(_json({**said, "online": tried} if online else said))
+    if faults or missing or any(one["error"] for one in tried):
         raise typer.Exit(2 if faults else 1)
 
 
@@ -232,10 +244,11 @@ def status(
     """Show sources and feeds: last result, next due, posts, errors."""
     from aggregator.cli.status import print_status, read_status  # noqa: PLC0415
     from aggregator.config.reading import read_config  # noqa: PLC0415
+    from aggregator.pipeline.subscriptions import with_subscriptions  # noqa: PLC0415
 
     read = read_config(config)
-    with _peeking_store(read) as store:
-        found = read_status(read, store, _now())
+    with peeking_store(read) as store:
+        found = read_status(with_subscriptions(read, store), store, _now())
     if as_json:
         typer.echo(_json({"sources": found.sources, "feeds": found.feeds}))
         return

@@ -28,6 +28,7 @@ def read_status(config: Config, store: Store, now: datetime) -> Status:
     with store.read() as tx:
         states, counts, rendered = tx.sources.all(), tx.sources.post_counts(), tx.feeds.states()
         unasked = {source.name: tx.sources.get(source.name) for source in config.sources}
+        left = {row.name for row in tx.subscriptions.all() if row.left_at is not None}
     sources = []
     for source in config.sources:
         state = states.get(source.name, unasked[source.name])
@@ -38,6 +39,10 @@ def read_status(config: Config, store: Store, now: datetime) -> Status:
                 "type": source.type,
                 "result": state.result or "never refreshed",
                 "error": state.error or None,
+                "note": state.note or None,
+                "waits_for": state.waits_for if due is not None and due == state.not_before else None,
+                "asked_at": state.url or None,
+                "gone": _iso(state.gone_at),
                 "failures": state.failures,
                 "checked": _iso(state.checked_at),
                 "succeeded": _iso(state.ok_at),
@@ -50,7 +55,8 @@ def read_status(config: Config, store: Store, now: datetime) -> Status:
     former = sorted(set(states) - {source.name for source in config.sources})
     for name in former:
         row: dict[str, Any] = {"name": name, "type": None, **_counted(counts.get(name, {}))}
-        row |= {"result": "no longer in the configuration", "error": None, "is_due": False, "next_due": None}
+        where = "its list; its posts stay" if name in left else "the configuration"
+        row |= {"result": f"no longer in {where}", "error": None, "is_due": False, "next_due": None}
         sources.append(row)
     feeds = []
     for feed in Regenerator(config, store, WorkerPool(1)).feeds():
@@ -87,11 +93,11 @@ def print_status(status: Status) -> None:
             ", ".join(f"{row[state]} {state}" for state in ("held", "hidden", "withdrawn") if row[state]),
             _short(row.get("checked")),
             "now" if row["is_due"] else _short(row["next_due"]),
-            row["error"] or "",
+            "; ".join(filter(None, (row["error"], row.get("note"), row.get("waits_for")))),
         )
         for row in status.sources
     ]
-    print_table(("source", "last result", "posts", "not published", "checked (UTC)", "due (UTC)", "error"), rows)
+    print_table(("source", "last result", "posts", "not published", "checked (UTC)", "due (UTC)", "error, notes"), rows)
     print()  # noqa: T201
     feeds = [
         (
