@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed-dev
-HELPERS := benchmarks/timing.py benchmarks/posts.py
+HELPERS := benchmarks/timing.py benchmarks/posts.py benchmarks/feedserver.py
 BENCHMARKS := $(filter-out $(HELPERS),$(wildcard benchmarks/*.py))
 
 .DEFAULT_GOAL := help
