@@ -63,11 +63,9 @@ def digest_answer(store: Store, task: Task) -> Gathered:
     with store.read() as tx:
         if task.anew:
             _renormalize(tx, source.name, normalize, found.changes, site, task.now)
-        before = None if task.anew or task.answer is None else tx.seen.of(source.name)
-    if task.answer is None:
-        return found
-    parsed = parse_answer(task.answer, source, site, before)
-    with store.read() as tx:
+        if task.answer is None:
+            return found
+        parsed = parse_answer(task.answer, source, site, None if task.anew else tx.seen.of(source.name))
         if not _Matching(task, normalize, found).match(tx, parsed):
             parsed = parse_answer(task.answer, source, site)
             _Matching(task, normalize, found).match(tx, parsed)

@@ -52,9 +52,7 @@ def _trial(asker: Asker, source: Crawled, asked: Asked) -> Trial:
     notes = tuple(filter(None, (*asked.notes, asked.place.note, moved)))
     if isinstance(source, OpmlSource):
         listing = read_opml(answer.body, url=answer.url, content_type=answer.headers.get("content-type", ""))
-        return Trial(
-            source.name, feeds=len(listing.subscriptions), kind="OPML", warnings=listing.warnings, notes=notes
-        )
+        return Trial(source.name, feeds=len(listing.subscriptions), kind="OPML", warnings=listing.warnings, notes=notes)
     try:
         parsed = parse_answer(answer, source, config.site)
     except ParseError as error:

@@ -102,7 +102,7 @@ def _read_nested(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _short(value: Person | Enclosure | Media | Origin) -> dict[str, Any]:
-    return {field.name: found for field in fields(value) if (found := getattr(value, field.name)) not in ("", None)}
+    return {name: found for name in value.__slots__ if (found := getattr(value, name)) not in ("", None)}
 
 
 def _read(kind: type[_T], data: dict[str, Any]) -> _T:

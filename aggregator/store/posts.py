@@ -65,7 +65,12 @@ _KNOWN = (
 )
 
 
-# Made once, because it is asked for every new post: building it takes longer than the database takes to answer.
+# Made once, because they are asked for every source: building one takes longer than the database takes to answer.
+_OF_SOURCE = select(*_KNOWN).where(posts.c.source == bindparam("b_source"))
+_BY_KEY = _OF_SOURCE.where(posts.c.key.in_(bindparam("b_values", expanding=True)))
+_BY_LINK = _OF_SOURCE.where(posts.c.link_key.in_(bindparam("b_values", expanding=True)))
+_BY_ID = select(*_KNOWN).where(posts.c.id.in_(bindparam("b_values", expanding=True)))
+_ANY = select(posts.c.id).where(posts.c.source == bindparam("b_source")).limit(1)
 _BY_DATE = (
     select(*_KNOWN)
     .where(posts.c.source == bindparam("b_source"), posts.c.published == bindparam("b_published"))
@@ -85,17 +90,16 @@ class Posts:
 
     def known(self, source: str, keys: Collection[str]) -> dict[str, Known]:
         """The posts of a source with any of these keys, by key."""
-        found = self._known(select(*_KNOWN).where(posts.c.source == source), posts.c.key, keys)
-        return {known.key: known for known in found}
+        return {known.key: known for known in self._known(_BY_KEY, keys, {"b_source": source})}
 
     def any(self, source: str) -> bool:
         """Whether the store holds any post of a source."""
-        return self._connection.execute(select(posts.c.id).where(posts.c.source == source).limit(1)).first() is not None
+        return self._connection.execute(_ANY, {"b_source": source}).first() is not None
 
     def known_by_link(self, source: str, link_keys: Collection[str]) -> dict[str, list[Known]]:
         """The posts of a source whose link has any of these canonical forms, by that form."""
         found: dict[str, list[Known]] = defaultdict(list)
-        for known in self._known(select(*_KNOWN).where(posts.c.source == source), posts.c.link_key, link_keys):
+        for known in self._known(_BY_LINK, link_keys, {"b_source": source}):
             found[known.link_key].append(known)
         return found
 
@@ -106,7 +110,7 @@ class Posts:
 
     def known_by_id(self, ids: Collection[int]) -> dict[int, Known]:
         """The posts with any of these ids, by id."""
-        return {known.id: known for known in self._known(select(*_KNOWN), posts.c.id, ids)}
+        return {known.id: known for known in self._known(_BY_ID, ids, {})}
 
     def draft(self, post_id: int) -> bytes:
         """The packed draft that a post was made from."""
@@ -131,9 +135,9 @@ class Posts:
                 yield _known(row[:-1]), row[-1]
             last = rows[-1][0]
 
-    def _known(self, query: Select[Any], column: Any, values: Collection[Any]) -> Iterator[Known]:
+    def _known(self, query: Select[Any], values: Collection[Any], more: dict[str, Any]) -> Iterator[Known]:
         for chunk in _chunks(sorted(set(values))):
-            for row in self._connection.execute(query.where(column.in_(chunk))):
+            for row in self._connection.execute(query, {"b_values": chunk, **more}):
                 yield _known(row)
 
     # -- telling ------------------------------------------------------------------------------------------------------

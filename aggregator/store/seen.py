@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Mapping
-from dataclasses import astuple
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, bindparam, delete, select
 
 from aggregator.models import Seen, SeenItem
 from aggregator.store.schema import seen
 from aggregator.store.upsert import upsert
+
+# Made once: building it takes longer than the database takes to answer.
+_OF_SOURCE = select(seen.c.context, seen.c["items"]).where(seen.c.source == bindparam("b_source"))
 
 
 class SeenItems:
@@ -22,7 +24,7 @@ class SeenItems:
 
     def of(self, source: str) -> Seen | None:
         """What is remembered of a source's last document, or None."""
-        row = self._connection.execute(select(seen.c.context, seen.c["items"]).where(seen.c.source == source)).first()
+        row = self._connection.execute(_OF_SOURCE, {"b_source": source}).first()
         if row is None:
             return None
         items = json.loads(zlib.decompress(row[1]).decode("utf-8", "surrogatepass"))
@@ -40,6 +42,6 @@ class SeenItems:
 
 def packed_items(found: Seen) -> tuple[str, bytes]:
     """What is remembered of a document, as it is stored."""
-    items = {name: astuple(item) for name, item in found.items.items()}
+    items = {name: (item.guid, item.link, item.title, item.draft_hash) for name, item in found.items.items()}
     text = json.dumps(items, ensure_ascii=False, separators=(",", ":"))
     return found.context, zlib.compress(text.encode("utf-8", "surrogatepass"), 1)
