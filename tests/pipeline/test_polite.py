@@ -134,21 +134,20 @@ def test_f14_gone_is_told_and_probed_once_a_week(planet, feed):
     assert planet.state().gone_at is None
 
 
-def test_f15_forty_sources_on_one_host_take_turns_and_hold_up_no_other(planet, web):
+def test_f15_many_sources_on_one_host_take_turns_and_hold_up_no_other(planet, web):
     gap = 0.05
     planet.settings["fetch"] = {"min_gap_s": gap}
     web.latency_s = 0.02
-    for number in range(40):
+    for number in range(15):
         page = Reply(200, rss(an_item(number)))
         planet.sources.append({"name": f"one-{number}", "type": "feed", "url": web.put(1, f"/{number}", page)})
         planet.sources.append({"name": f"other-{number}", "type": "feed", "url": web.put(number + 2, "/", page)})
     assert not any(result.error for result in planet.run().sources)
     one = sorted(web.asks(1), key=lambda ask: ask.begun_s)
-    assert len(one) == 40
+    assert len(one) == 15
     assert all(later.begun_s - earlier.ended_s >= gap - 0.005 for earlier, later in itertools.pairwise(one))
-    begun = min(ask.begun_s for ask in web.asked)
     others = max(ask.ended_s for ask in web.asked if ask.host != "127.0.0.1")
-    assert others - begun < (one[-1].ended_s - begun) / 2
+    assert others < one[-2].begun_s
 
 
 SECRETS = {
