@@ -46,7 +46,7 @@ def test_every_command_in_the_guide_exists():
 def test_the_configuration_in_the_readme_is_valid(write):
     [example] = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
     config = read_config(write("config/a.yaml", example))
-    assert [source.name for source in config.sources] == ["blog", "friend"]
+    assert [source.name for source in config.sources] == ["blog", "friend", "kr"]
 
 
 def test_the_default_configuration_is_valid_and_runs_on_files_that_are_there():

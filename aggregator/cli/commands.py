@@ -223,7 +223,9 @@ def check(
 
         if local := [one.name for one in named if not askable([one])]:
             raise typer.BadParameter(f"{local[0]} is no web source", param_hint="--source")
-        tried = check_online(read, named or read.sources, _now(), quiet=as_json)
+        with peeking_store(read) as store, store.read() as tx:
+            waits = tx.hosts.waits(_now())
+        tried = check_online(read, named or read.sources, _now(), waits=waits, quiet=as_json)
     if as_json:
         said = {"faults": [_as_data(f) for f in faults], "missing": [_as_data(f) for f in missing]}
         typer.echo(_json({**said, "online": tried} if online else said))

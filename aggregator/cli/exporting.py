@@ -13,13 +13,14 @@ from aggregator.pipeline.results import counted
 _SECRET = ("auth", "headers", "headers_file", "cookies", "cookies_file", "query", "query_file")
 
 
-def exported(config: Config, states: Mapping[str, tuple[str, str]]) -> tuple[bytes, list[str]]:
-    """The list, and what is to be said of what is missing in it; `states` holds title and site by source."""
+def exported(config: Config, states: Mapping[str, tuple[str, str, str]]) -> tuple[bytes, list[str]]:
+    """The list, and what is to be said of what is missing in it; `states` holds title, site and where it is asked now, by source."""
     rows: list[tuple[str, str, str, tuple[str, ...]]] = []
     notes: list[str] = []
     others = 0
     for source in config.sources:
-        url = _url(source, config) if isinstance(source, WebSource) else ""
+        title, site, present = states.get(source.name, ("", "", ""))
+        url = _url(source, config, present) if isinstance(source, WebSource) else ""
         if not url:
             others += not isinstance(source, FrontMatterSource)
             continue
@@ -27,7 +28,6 @@ def exported(config: Config, states: Mapping[str, tuple[str, str]]) -> tuple[byt
         public = public_url(url)
         if has_credentials(url) or any(getattr(source, key) for key in _SECRET) or _has_access_key(source, config):
             notes.append(f"{source.name}: exported without its credentials; elsewhere it may need them.")
-        title, site = states.get(source.name, ("", ""))
         rows.append((title or source.name, public, public_url(site), Category.parse(source.category or "").names))
     if others:
         notes.append(f"{counted(others, 'source')} left out: what is no web feed, no other reader could ask.")
@@ -47,8 +47,9 @@ def _instance(source: RsshubSource, config: Config) -> RsshubInstance:
     return (source.instances or config.rsshub.instances)[0]
 
 
-def _url(source: WebSource, config: Config) -> str:
-    """Where another reader would ask for the source; empty where it cannot."""
+def _url(source: WebSource, config: Config, present: str) -> str:
+    """Where another reader would ask for the source, which may have moved since; empty where it cannot."""
     if isinstance(source, RsshubSource):
-        return route_url(public_url(_instance(source, config).url), source.path, source.parameters).url
-    return source.url if isinstance(source, FeedSource) and not source.is_local else ""
+        instance = present or public_url(_instance(source, config).url)
+        return route_url(instance, source.path, source.parameters).url
+    return (present or source.url) if isinstance(source, FeedSource) and not source.is_local else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import datetime
@@ -16,7 +16,7 @@ from aggregator.pipeline.crawl import Crawled
 from aggregator.pipeline.discovery import printable
 from aggregator.pipeline.results import counted
 from aggregator.pipeline.trial import Trial, try_out
-from aggregator.pipeline.web import Asker
+from aggregator.pipeline.web import Asker, Manners
 
 _THREADS = 32  # most of them wait for a host
 
@@ -27,11 +27,16 @@ def askable(sources: Sequence[Source]) -> list[Crawled]:
     return [source for source in asked if not (isinstance(source, FeedSource | OpmlSource) and source.is_local)]
 
 
-def try_all(config: Config, sources: Sequence[Crawled], now: datetime) -> Iterator[Trial]:
-    """Asks every source, many at a time and each host politely; gives them in the order of the configuration."""
+def try_all(
+    config: Config, sources: Sequence[Crawled], now: datetime, waits: Mapping[str, datetime] | None = None
+) -> Iterator[Trial]:
+    """Asks every source, many at a time and each host politely; gives them in the order of the configuration.
+
+    Hosts among `waits` asked an earlier run to be left alone until then, and are.
+    """
     if not sources:
         return
-    with closing(Asker(config, now)) as asker:
+    with closing(Asker(config, now, Manners(dict(waits or {})))) as asker:
         pool = ThreadPoolExecutor(min(_THREADS, len(sources)))
         try:
             yield from pool.map(partial(try_out, asker), sources)
@@ -39,11 +44,13 @@ def try_all(config: Config, sources: Sequence[Crawled], now: datetime) -> Iterat
             pool.shutdown(cancel_futures=True)
 
 
-def check_online(config: Config, sources: Sequence[Source], now: datetime, *, quiet: bool) -> list[dict[str, Any]]:
+def check_online(
+    config: Config, sources: Sequence[Source], now: datetime, *, waits: Mapping[str, datetime], quiet: bool
+) -> list[dict[str, Any]]:
     """Asks the web sources; unless it is to be quiet, says of each what it got on stdout, and its warnings on stderr."""
     log = Log("text")
     found = []
-    for trial in try_all(config, askable(sources), now):
+    for trial in try_all(config, askable(sources), now, waits):
         found.append(as_data(trial))
         if not quiet:
             for warning in trial.warnings:

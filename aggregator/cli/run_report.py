@@ -69,8 +69,10 @@ class RunReport:
         unchanged = sum(len(feed.unchanged) for feed in result.feeds)
         rendered = sum(bool(feed.slug) for feed in result.feeds)
         failed = sum(bool(item.error) for item in result.sources) + sum(bool(item.error) for item in result.feeds)
+        waiting = sum(source.how == "waiting" for source in result.sources)
+        later = f" and {waiting} waiting" if waiting else ""
         print(  # noqa: T201
-            f"{counted(len(result.sources), 'source')} refreshed, {counted(rendered, 'feed')} regenerated: "
+            f"{counted(len(result.sources) - waiting, 'source')} refreshed{later}, {counted(rendered, 'feed')} regenerated: "
             f"{counted(written, 'document')} written, {unchanged} unchanged" + (f"; {failed} failed" if failed else "")
         )
 

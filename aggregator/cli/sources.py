@@ -60,8 +60,8 @@ def add(
         keys["allow_private"] = True
     comment = ": ".join(filter(None, (title, kind))) + f"; found at {safe_url(asked)}"
     is_private = has_credentials(keys.get("url", asked))
-    _write(config, file_for(config, name), [Entry(keys, comment)], is_private=is_private)
-    typer.echo(f"Next: {command(config, 'run', '--source', name)}")
+    then = _write(config, file_for(config, name), [Entry(keys, comment)], is_private=is_private)
+    typer.echo(f"{then}: {command(config, 'run', '--source', name)}")
 
 
 @app.command(name="import")
@@ -103,8 +103,8 @@ def import_(
     folder = file_for(config, "x").parent
     target = file_for(config, unique(slug(file.stem) or "imported", {there.stem for there in folder.glob("*.yaml")}))
     is_private = any(has_credentials(entry.keys["url"]) for entry in entries)
-    _write(config, target, entries, is_private=is_private)
-    typer.echo(f"{counted(len(entries), 'feed')} imported. Next: {command(config, 'run')}")
+    then = _write(config, target, entries, is_private=is_private)
+    typer.echo(f"{counted(len(entries), 'feed')} imported. {then}: {command(config, 'run')}")
 
 
 @app.command()
@@ -144,13 +144,13 @@ def _with_lists(config: Config) -> Config:
         return config
 
 
-def _states(config: Config) -> dict[str, tuple[str, str]]:
-    """Title and site of each source, as far as the store knows them; a list without them is better than none."""
+def _states(config: Config) -> dict[str, tuple[str, str, str]]:
+    """Title, site and present address of each source, as far as the store knows them; a list is better without than none."""
     from aggregator.cli.commands import peeking_store  # noqa: PLC0415 - which imports this module
 
     try:
         with peeking_store(config) as store, store.read() as tx:
-            return {name: (state.title, state.link) for name, state in tx.sources.all().items()}
+            return {name: (state.title, state.link, state.url) for name, state in tx.sources.all().items()}
     except AggregatorError:
         return {}
 
@@ -260,8 +260,8 @@ def _route(config: Config, url: str, *, allow_private: bool) -> tuple[dict[str, 
     return {"type": "rsshub"} | {key: value for key, value in keys.items() if key != "type"}, "", "a route of RSSHub"
 
 
-def _write(config: Path, file: Path, entries: list[Entry], *, is_private: bool) -> None:
-    """Writes the file, and says what is to be known of it."""
+def _write(config: Path, file: Path, entries: list[Entry], *, is_private: bool) -> str:
+    """Writes the file, and says what is to be known of it; returns the word for when a run can use it."""
     from aggregator.cli.sourcefiles import as_yaml, is_taken_in, write_new  # noqa: PLC0415
 
     write_new(file, as_yaml(entries), private=is_private)
@@ -272,3 +272,5 @@ def _write(config: Path, file: Path, entries: list[Entry], *, is_private: bool) 
     if not is_included:
         where = file.parent.name
         typer.echo(f"{config} does not take it in yet. Add below `sources:`\n  - include: {where}/*.yaml", err=True)
+        return "Then"
+    return "Next"

@@ -8,8 +8,10 @@ from typing import Any
 
 from aggregator.cli.tables import print_table
 from aggregator.config.models import Config
+from aggregator.config.sources import WebSource
 from aggregator.models import State
 from aggregator.pipeline.regenerate import Regenerator
+from aggregator.pipeline.subscriptions import shown_address
 from aggregator.schedule.due import is_due, next_due
 from aggregator.schedule.workers import WorkerPool
 from aggregator.store.store import Store
@@ -28,7 +30,7 @@ def read_status(config: Config, store: Store, now: datetime) -> Status:
     with store.read() as tx:
         states, counts, rendered = tx.sources.all(), tx.sources.post_counts(), tx.feeds.states()
         unasked = {source.name: tx.sources.get(source.name) for source in config.sources}
-        left = {row.name for row in tx.subscriptions.all() if row.left_at is not None}
+        listed = {row.name: row.left_at is None for row in tx.subscriptions.all()}
     sources = []
     for source in config.sources:
         state = states.get(source.name, unasked[source.name])
@@ -37,6 +39,9 @@ def read_status(config: Config, store: Store, now: datetime) -> Status:
             {
                 "name": source.name,
                 "type": source.type,
+                "title": state.title or None,
+                "url": shown_address(source) if isinstance(source, WebSource) else None,
+                "listed": source.name in listed,
                 "result": state.result or "never refreshed",
                 "error": state.error or None,
                 "note": state.note or None,
@@ -55,7 +60,7 @@ def read_status(config: Config, store: Store, now: datetime) -> Status:
     former = sorted(set(states) - {source.name for source in config.sources})
     for name in former:
         row: dict[str, Any] = {"name": name, "type": None, **_counted(counts.get(name, {}))}
-        where = "its list; its posts stay" if name in left else "the configuration"
+        where = "its list; its posts stay" if name in listed else "the configuration"
         row |= {"result": f"no longer in {where}", "error": None, "is_due": False, "next_due": None}
         sources.append(row)
     feeds = []
@@ -87,7 +92,7 @@ def print_status(status: Status) -> None:
     """Prints it as two tables."""
     rows = [
         (
-            row["name"],
+            _named(row),
             row["result"],
             str(row["posts"]),
             ", ".join(f"{row[state]} {state}" for state in ("held", "hidden", "withdrawn") if row[state]),
@@ -109,6 +114,12 @@ def print_status(status: Status) -> None:
         for row in status.feeds
     ]
     print_table(("feed", "title", "posts", "updated (UTC)"), feeds)
+
+
+def _named(row: dict[str, Any]) -> str:
+    """A source's name; with its title where it came out of a subscription list, and nobody chose the name."""
+    title = row.get("title") if row.get("listed") else None
+    return f"{row['name']} ({title[:40]})" if title else str(row["name"])
 
 
 def _short(iso: str | None) -> str:

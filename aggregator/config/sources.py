@@ -93,7 +93,7 @@ def _headers(value: Mapping[str, SecretStr]) -> Mapping[str, SecretStr]:
 
 def _fulltext(value: bool) -> bool:
     if value and importlib.util.find_spec("trafilatura") is None:
-        raise ValueError("needs trafilatura: pip install 'aggregator[fulltext]'")
+        raise ValueError("needs trafilatura: pip install -e '.[fulltext]'")
     return value
 
 
@@ -138,11 +138,16 @@ class WebSource(SourceBase):
     fulltext: Annotated[bool, AfterValidator(_fulltext)] = Field(
         False,
         description="Fetch the page that a new post links to, once, and take its article as the content. "
-        "Needs `pip install 'aggregator[fulltext]'`; where there is no article, the source's own content stays.",
+        "Needs `pip install -e '.[fulltext]'`; where there is no article, the source's own content stays.",
     )
     robots: bool = Field(
         True, description="Whether the site's robots.txt is respected when pages are asked (`page`, `fulltext`)."
     )
+
+    @property
+    def address(self) -> str:
+        """Where it is asked, as it is configured."""
+        return str(getattr(self, "url", ""))
 
 
 class FeedSource(WebSource):
@@ -190,6 +195,11 @@ class RsshubSource(WebSource):
     )
     access_code: SecretStr = Field(SecretStr(""), description="An access code for this route alone.")
 
+    @property
+    def address(self) -> str:
+        """The route, whatever instance is asked for it."""
+        return f"rsshub:/{self.path}"
+
 
 class OpmlSource(WebSource):
     """A subscription list (OPML); each of its outlines becomes a web feed, its folders become categories.
@@ -199,7 +209,8 @@ class OpmlSource(WebSource):
 
     type: Literal["opml"] = Field(description="The kind of source.")
     category_mode: Literal["fallback", "prefix", "replace"] = Field(
-        "prefix", description="What `category` and the folders do to the posts; here by default they stand before theirs."
+        "prefix",
+        description="What `category` and the folders do to the posts; here by default they stand before theirs.",
     )
     path: UrlOrPath = Field(
         description="`http://` or `https://`, or the path of a local file. It is read again on its schedule: what "
@@ -211,6 +222,11 @@ class OpmlSource(WebSource):
     def is_local(self) -> bool:
         """True where the list is a file on this machine."""
         return not self.path.startswith(("http://", "https://"))
+
+    @property
+    def address(self) -> str:
+        """Where the list is."""
+        return self.path
 
 
 class PageSource(WebSource):

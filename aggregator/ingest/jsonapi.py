@@ -42,6 +42,10 @@ def parse_json(body: bytes, *, url: str, paths: JsonSource, max_items: int = 500
     reader = _Reader(url, asked, Origin("", "", url), {})
     drafts = [reader.draft(number, item) for number, item in enumerate(items[:max_items], start=1)]
     warnings = reader.warnings()
+    if items and not any(drafts):
+        raise ParseError(
+            f"none of the {len(items)} items has a title, a link or a content; the first is {_kind(items[0])}"
+        )
     if len(items) > max_items:
         warnings.insert(0, f"The document has {len(items)} items; the first {max_items} were read.")
     return Parsed(tuple(draft for draft in drafts if draft is not None), "", url, tuple(warnings))

@@ -90,6 +90,7 @@ class _Reader:
     asked: _Selectors
     origin: Origin
     left_out: list[int] = field(default_factory=list)
+    titleless: int = 0
     dateless: int = 0
     content: int = 0  # characters so far
     cut: bool = False
@@ -98,7 +99,10 @@ class _Reader:
         """One item; None where it has neither a link nor a title."""
         anchor = self._anchor(item)
         link = self._link(anchor)
-        title = self._title(item, anchor)
+        title = self._title(item)
+        if not title:
+            self.titleless += self.asked.title is not None
+            title = "" if anchor is None else text_of(anchor) or _label(anchor)
         if not link and not title:
             self.left_out.append(number)
             return None
@@ -122,6 +126,10 @@ class _Reader:
         ]
         if len(self.left_out) > _WARNINGS:
             found.append(f"{len(self.left_out) - _WARNINGS} more items have neither; they were left out.")
+        if self.titleless:
+            found.append(
+                f"The selector of `title` finds nothing in {self.titleless} items; they have their link's text."
+            )
         if self.dateless:
             found.append(f"{self.dateless} items have nothing where the selector of `date` looks.")
         if self.cut:
@@ -153,16 +161,14 @@ class _Reader:
             reference = anchor.get("href") or next(filter(None, within), "") or next(filter(None, around), "")
         return "" if _NO_PAGE.match(reference) else self._absolute(reference)
 
-    def _title(self, item: etree._Element, anchor: etree._Element | None) -> str:
-        """The title as plain text; of a link that is an image, what the image is said to show."""
-        if self.asked.title:
-            element = self.asked.title.first(item)
-            if element is None:
-                return ""
-            if self.asked.title.attribute:
-                return _line(element.get(self.asked.title.attribute) or "")
-            return text_of(element) or _label(element)
-        return "" if anchor is None else text_of(anchor) or _label(anchor)
+    def _title(self, item: etree._Element) -> str:
+        """What the selector of the title finds, as plain text; of an image, what it is said to show."""
+        element = self.asked.title.first(item) if self.asked.title else None
+        if element is None or self.asked.title is None:
+            return ""
+        if self.asked.title.attribute:
+            return _line(element.get(self.asked.title.attribute) or "")
+        return text_of(element) or _label(element)
 
     def _date(self, item: etree._Element) -> str:
         """The date as it is written: for machines where it is, else for people."""

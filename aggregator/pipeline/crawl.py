@@ -25,7 +25,7 @@ from aggregator.models import Fetched
 from aggregator.pipeline.digesting import Gathered, Task, digest_answer, digest_in_worker
 from aggregator.pipeline.remembering import after_answer, as_asked
 from aggregator.pipeline.rules import rules_digest
-from aggregator.pipeline.terms import asked_digest, configured_url
+from aggregator.pipeline.terms import asked_digest
 from aggregator.pipeline.web import Asked, Asker
 from aggregator.store.codec import digest
 from aggregator.store.sources import SourceState
@@ -151,23 +151,26 @@ class Crawl:
         if not is_new and not anew:
             later = after_answer(state, answer, asked.place, now=self._now, feed_hints=None)
             return Outcome(source, replace(later, rules=rules, body_hash=body_hash), how=how, warnings=asked.notes)
+        more: tuple[str, ...] = ()
         task = Task(config.site, config.images, source, self._now, anew, fresh)
         try:
             gathered = self._digest(task)
         except ParseError as error:
             # A page that never was a feed is followed to the one it names; a feed that became a page shows a login,
             # a challenge, an error: nothing to follow, and the posts stay.
-            if not error.feeds or state.ok_at is not None or configured_url(source) in error.feeds:
+            if not error.feeds or state.ok_at is not None or source.address in error.feeds:
                 raise
             return self._followed(source, state, error.feeds[0])
         if gathered.wants:
             self._room.release()
             pages = self._articles(source, gathered.wants)
+            missing = sum(not article for article in pages.values())
+            more = (f"no article was found on {missing} of {len(pages)} pages",) if missing else ()
             gathered = self._digest(replace(task, articles=pages))
         later = after_answer(state, answer, asked.place, now=self._now, feed_hints=gathered.hints)
         title, link = (gathered.title, gathered.link) if is_new else (state.title, state.link)
         later = replace(later, rules=rules, body_hash=body_hash, title=title, link=link)
-        warnings = tuple(map(asked.redact, (*asked.notes, *gathered.changes.warnings)))
+        warnings = tuple(map(asked.redact, (*asked.notes, *more, *gathered.changes.warnings)))
         return Outcome(source, later, gathered, how=how, warnings=warnings)
 
     def _followed(self, source: AskedSource, state: SourceState, url: str) -> Outcome:

@@ -104,9 +104,7 @@ class Refresher:
     def preview(self, source: Source) -> str:
         """What refreshing a source would mean, in a line; a folder is looked at, a web source is not asked."""
         if isinstance(source, WebSource):
-            from aggregator.pipeline.terms import configured_url  # noqa: PLC0415
-
-            return f"would ask {source.name}: {safe_url(configured_url(source))}"
+            return f"would ask {source.name}: {safe_url(source.address)}"
         try:
             plan = self._plan(source)
         except IngestError as error:

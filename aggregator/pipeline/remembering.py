@@ -118,9 +118,18 @@ def after_failure(
         failed = replace(failed, url="", moved_to="", moved_times=0, validators=Validators(), body_hash="", note=note)
     elif is_gone:
         until = now + timedelta(seconds=WEEK_S)
-        return replace(failed, gone_at=state.gone_at or now, not_before=until, waits_for="gone: asked once a week")
+        return replace(
+            failed,
+            gone_at=state.gone_at or now,
+            not_before=until,
+            waits_for="gone: asked once a week, as long as it is configured",
+        )
     wait_s = min(backoff(failures, every_s, random), DAY_S)
-    return replace(failed, not_before=now + timedelta(seconds=wait_s), waits_for=f"failed {failures} times in a row")
+    return replace(failed, not_before=now + timedelta(seconds=wait_s), waits_for=_in_a_row(failures))
+
+
+def _in_a_row(failures: int) -> str:
+    return "failed" if failures == 1 else f"failed {failures} times in a row"
 
 
 def after_waiting(state: SourceState, until: datetime) -> SourceState:

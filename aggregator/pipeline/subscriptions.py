@@ -8,13 +8,19 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from aggregator.config.models import Config
-from aggregator.config.sources import FeedSource, OpmlSource, RsshubSource, Source
+from aggregator.config.sources import FeedSource, OpmlSource, RsshubSource, Source, WebSource
+from aggregator.ingest.feedurls import safe_url
 from aggregator.models import Category
 from aggregator.store.store import Store
 from aggregator.store.subscriptions import Subscribed
 
 if TYPE_CHECKING:  # its libraries are for runs that read a list
     from aggregator.ingest.opml import Subscription
+
+
+def shown_address(source: WebSource) -> str:
+    """Where a source is configured to be asked, for people: without what is secret."""
+    return safe_url(source.address)
 
 
 def with_subscriptions(config: Config, store: Store) -> Config:

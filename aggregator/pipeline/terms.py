@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from aggregator.config.models import Config
-from aggregator.config.sources import OpmlSource, RsshubInstance, RsshubSource, WebSource
+from aggregator.config.sources import RsshubInstance, RsshubSource, WebSource
 from aggregator.errors import IngestError
 from aggregator.ingest.credentials import NO_CREDENTIALS, Credentials
 from aggregator.ingest.http import Terms
@@ -29,24 +29,17 @@ class Address:
     instead: str = ""
 
 
-def configured_url(source: WebSource) -> str:
-    """The address of a source as it is configured; a route's has no instance."""
-    if isinstance(source, RsshubSource):
-        return f"rsshub:/{source.path}"
-    return source.path if isinstance(source, OpmlSource) else str(getattr(source, "url", ""))
-
-
 def asked_digest(source: WebSource) -> str:
     """Names where a source is configured to be asked; when it changes, what was learnt there counts no more."""
     parameters = source.parameters if isinstance(source, RsshubSource) else {}
-    return digest(configured_url(source), *(f"{name}={value}" for name, value in sorted(parameters.items())))
+    return digest(source.address, *(f"{name}={value}" for name, value in sorted(parameters.items())))
 
 
 def addresses(config: Config, source: WebSource, state: SourceState) -> tuple[Address, ...]:
     """Where to ask, best first; more than one only for a route of RSSHub. Raises IngestError."""
     if isinstance(source, RsshubSource):
         return _instances(config, source, state)
-    url = configured_url(source)
+    url = source.address
     terms = terms_of(config, source, credentials_of(source, url))
     return (Address(state.url or url, terms, state.url),)
 

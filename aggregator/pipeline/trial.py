@@ -15,7 +15,6 @@ from aggregator.normalize.post import is_empty
 from aggregator.pipeline.crawl import Crawled
 from aggregator.pipeline.digesting import parse_answer
 from aggregator.pipeline.discovery import kind_of
-from aggregator.pipeline.terms import configured_url
 from aggregator.pipeline.web import Asked, Asker
 from aggregator.store.sources import SourceState
 
@@ -56,7 +55,7 @@ def _trial(asker: Asker, source: Crawled, asked: Asked) -> Trial:
     try:
         parsed = parse_answer(answer, source, config.site)
     except ParseError as error:
-        if not error.feeds or configured_url(source) in error.feeds:
+        if not error.feeds or source.address in error.feeds:
             raise
         asked = asker.follow(source, error.feeds[0])
         assert isinstance(asked.answer, Fetched)

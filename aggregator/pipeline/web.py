@@ -29,7 +29,7 @@ from aggregator.ingest.sniff import looks_like_html
 from aggregator.models import Fetched, NotModified, Validators
 from aggregator.normalize.text import clean_text
 from aggregator.pipeline.remembering import Place, conditions
-from aggregator.pipeline.terms import Address, addresses, configured_url, terms_of
+from aggregator.pipeline.terms import Address, addresses, terms_of
 from aggregator.store.sources import SourceState
 
 HOSTS = 1024  # whose connections are kept
@@ -88,13 +88,13 @@ class Asker:
             known = [instance.url for instance in source.instances or self.config.rsshub.instances]
             url = state.url if state.url in known else next(iter(known), "")
         else:
-            url = state.url or configured_url(source)
+            url = state.url or source.address
         return _host(url) or f"file:{url}"
 
     def ask(self, source: WebSource, state: SourceState) -> Asked:
         """What a source answers to its validators; raises IngestError. Of several instances, the first that serves."""
         if isinstance(source, FeedSource | OpmlSource) and source.is_local:
-            local = read_local(configured_url(source), self.config.fetch.max_bytes)
+            local = read_local(source.address, self.config.fetch.max_bytes)
             return Asked(local, Place(), NO_CREDENTIALS.redact)
         found = addresses(self.config, source, state)
         if isinstance(source, PageSource) and source.robots:
@@ -118,7 +118,7 @@ class Asker:
     def follow(self, source: WebSource, url: str) -> Asked:
         """What the feed answers that the page of a source names; it is asked without the source's credentials."""
         answer = self._get(url, terms_of(self.config, source, NO_CREDENTIALS), Validators())
-        page = safe_url(configured_url(source))
+        page = safe_url(source.address)
         is_public = public_url(url) == url.partition("#")[0]
         note = f"{page} is a page; the feed it names is asked: {safe_url(url)}"
         return Asked(answer, Place(found=url if is_public else "", note=note), NO_CREDENTIALS.redact, (note,))

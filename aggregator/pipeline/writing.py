@@ -88,6 +88,9 @@ class Crawler:
 
     def _result(self, tx: Transaction, outcome: Outcome) -> SourceResult:
         result = SourceResult(outcome.source.name, how=outcome.how, warnings=list(outcome.warnings))
+        before = self._states.get(outcome.source.name)
+        if outcome.error is None and outcome.state.note and (before is None or before.note != outcome.state.note):
+            result.warnings.append(outcome.state.note)
         if isinstance(outcome.error, AskedToWait):
             result.how, result.until = "waiting", outcome.error.until
         elif outcome.error is not None:

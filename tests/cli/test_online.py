@@ -103,3 +103,15 @@ def test_f16_no_secret_is_shown(aggregator, config, httpserver):
         said = aggregator("check", "-c", config, "--online", "--source", "secret", *more)
         assert said.code == 1
         assert "hunter2" not in said.out + said.err
+
+
+def test_f12_a_host_that_asked_a_run_to_wait_is_not_asked(aggregator, config, httpserver):
+    httpserver.expect_request("/busy").respond_with_data("", 503, headers={"Retry-After": "3600"})
+    config.write_text(
+        "store: sqlite:///store.db\noutput: out\nfetch: {allow_private: true}\n"
+        f"sources: [{{name: busy, type: feed, url: '{httpserver.url_for('/busy')}'}}]\n"
+    )
+    assert aggregator("run", "-c", config).code == 1
+    said = aggregator("check", "-c", config, "--online")
+    assert "asked to be left alone until" in said.out
+    assert len(httpserver.log) == 1

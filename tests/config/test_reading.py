@@ -218,7 +218,7 @@ def test_fulltext_needs_trafilatura(write, monkeypatch):
     assert source.fulltext
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     assert faults_of(file) == [
-        "a.yaml:1: sources[0].fulltext: needs trafilatura: pip install 'aggregator[fulltext]'",
+        "a.yaml:1: sources[0].fulltext: needs trafilatura: pip install -e '.[fulltext]'",
     ]
 
 

@@ -110,7 +110,7 @@ def test_a_selector_for_the_link_may_select_what_is_around_or_beside_it():
     assert first(body, link="@data-url", title="h2").link == "https://example.com/d"
     assert first(body, link="p", title="h2").link is None
     assert first(body, link="@data-none", title="h2").link is None
-    assert first(body, link="@data-url", title="h2 @data-none").title is None
+    assert first(body, link="h2", title="h7").title == "t"
 
 
 def test_p13_links_and_images_resolve_against_the_base_of_the_page():
