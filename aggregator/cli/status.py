@@ -11,7 +11,7 @@ from aggregator.config.models import Config
 from aggregator.config.sources import WebSource
 from aggregator.models import State
 from aggregator.pipeline.regenerate import Regenerator
-from aggregator.pipeline.subscriptions import shown_address
+from aggregator.pipeline.subscriptions import is_listed, shown_address
 from aggregator.schedule.due import is_due, next_due
 from aggregator.schedule.workers import WorkerPool
 from aggregator.store.store import Store
@@ -41,7 +41,7 @@ def read_status(config: Config, store: Store, now: datetime) -> Status:
                 "type": source.type,
                 "title": state.title or None,
                 "url": shown_address(source) if isinstance(source, WebSource) else None,
-                "listed": source.name in listed,
+                "listed": is_listed(source),
                 "result": state.result or "never refreshed",
                 "error": state.error or None,
                 "note": state.note or None,

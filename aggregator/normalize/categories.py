@@ -11,9 +11,12 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Iterator
+from hashlib import blake2b
 
 from aggregator.models import Category
 from aggregator.normalize.text import plain_text
+
+_LONGEST = 1500  # bytes of a path
 
 
 def categories(
@@ -32,7 +35,7 @@ def categories(
         source_category = None
     if source_category is not None and mode == "replace":
         return (source_category,)
-    own = dict.fromkeys(Category(names) for names in (_names(path) for path in _paths(given, dialect)) if names)
+    own = dict.fromkeys(_short(names) for names in (_names(path) for path in _paths(given, dialect)) if names)
     if source_category is None or (own and mode == "fallback"):
         return tuple(own)
     if not own:
@@ -67,6 +70,28 @@ def _jekyll_names(given: tuple[str | tuple[str, ...], ...]) -> Iterator[str]:
             yield entry
         else:
             yield from entry
+
+
+def _short(names: tuple[str, ...]) -> Category:
+    """The category of these names; a path that no index could hold ends in a hash of what is left out of it.
+
+    PostgreSQL's take 2,700 bytes, of which the source's own category and the separators need some.
+    """
+    if len("/".join(names).encode("utf-8", "surrogatepass")) <= _LONGEST:
+        return Category(names)
+    kept: list[str] = []
+    left = _LONGEST - 20
+    for name in names:
+        size = len(name.encode("utf-8", "surrogatepass")) + 2
+        if size > left:
+            break
+        kept.append(name)
+        left -= size
+    rest = "/".join(names[len(kept) :])
+    cut = rest.encode("utf-8", "surrogatepass")[: min(left, 200)].decode("utf-8", "ignore")
+    return Category(
+        (*kept, f"{cut.replace('/', ' ')}…{blake2b(rest.encode('utf-8', 'surrogatepass'), digest_size=4).hexdigest()}")
+    )
 
 
 def _names(path: Iterable[str]) -> tuple[str, ...]:

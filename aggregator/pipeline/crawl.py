@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, CancelledError, Executor
+from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -18,24 +18,25 @@ from queue import Empty, Queue
 
 from aggregator.config.models import Config
 from aggregator.config.sources import AskedSource, OpmlSource
-from aggregator.errors import IngestError, ParseError
+from aggregator.errors import AggregatorError, ParseError
 from aggregator.ingest.lanes import Lanes
 from aggregator.ingest.opml import Listing, read_opml
 from aggregator.models import Fetched
-from aggregator.pipeline.digesting import Gathered, Task, digest_answer, digest_in_worker
+from aggregator.pipeline.digester import Digester
+from aggregator.pipeline.digesting import Gathered, Task
 from aggregator.pipeline.remembering import after_answer, as_asked
 from aggregator.pipeline.rules import rules_digest
 from aggregator.pipeline.terms import asked_digest
-from aggregator.pipeline.web import Asked, Asker
+from aggregator.pipeline.web import THREADS, Asked, Asker, files_to_spare
 from aggregator.store.codec import digest
 from aggregator.store.sources import SourceState
 from aggregator.store.store import Store
 
-THREADS = 200  # hosts asked at a time: they wait far more than they work, but each holds an answer in the end
 _UNWRITTEN = 64  # outcomes that wait to be written; then those who make them wait
-_DIGESTED = 32  # answers that are being digested, or were and are not written yet: posts take more memory than bodies
 _BATCH = 64  # outcomes written together: a transaction costs 7 ms, however little it writes
 _BATCH_S = 0.1  # how long the first of them waits for the others
+_ARTICLES_S = 180.0  # … and the seconds that may take; a host that answers nothing must not hold up the run
+_FAILED = 3  # pages in a row that could not be had: the others will not be had either
 _ARTICLES = 50  # pages fetched for one source in one refresh; what is beyond keeps what the source gave
 
 Crawled = AskedSource | OpmlSource
@@ -46,12 +47,13 @@ class Outcome:
     """How asking one source went: what it gave and its state from now on, or why it failed."""
 
     source: Crawled
-    state: SourceState  # on failure: as it was before
+    before: SourceState
+    state: SourceState  # once all of this is stored; on failure: as it was before
     gathered: Gathered | None = None
     listing: Listing | None = None
     how: str = ""  # not-modified | same-body | parsed
     warnings: tuple[str, ...] = ()
-    error: Exception | None = None
+    error: BaseException | None = None
     redacted: str = ""  # the error in words that hold no secret
 
 
@@ -68,8 +70,8 @@ class Crawl:
         executor: Executor | None,
     ) -> None:
         self._config, self._store, self._now = config, store, now
-        self._asker, self._states, self._executor = asker, states, executor
-        self._room = threading.Semaphore(_DIGESTED)
+        self._asker, self._states = asker, states
+        self._digester = Digester(store, executor)
 
     def run(self, sources: Sequence[Crawled]) -> Iterator[list[Outcome]]:
         """The outcomes of the sources, those together that came while the caller was busy with the ones before.
@@ -93,20 +95,26 @@ class Crawl:
                     return
                 done.put(outcome)
 
-        count = min(THREADS, len({host for host, _ in jobs}) * self._config.fetch.per_host, len(jobs))
+        count = min(THREADS, files_to_spare() // 5, len({host for host, _ in jobs}) * self._config.fetch.per_host, len(jobs))
         threads = [threading.Thread(target=work, name=f"source-{number}", daemon=True) for number in range(count)]
-        for thread in threads:
-            thread.start()
+        started = 0
         try:
+            for thread in threads:
+                with suppress(RuntimeError):  # the system gives us no more of them: those there are do the work
+                    thread.start()
+                    started += 1
+            if not started:
+                raise AggregatorError("no thread could be started: the system's limit on processes is reached")
             for batch in _batches(done, len(jobs)):
                 yield batch
                 for _ in filter(None, (outcome.gathered for outcome in batch)):
-                    self._room.release()
-            for thread in threads:
+                    self._digester.make_room()
+            for thread in threads[:started]:
                 thread.join()  # nothing is left to take: a fork that comes after this must find no thread at work
         finally:
             stopped.set()
             lanes.stop()
+            self._digester.close()
             while not done.empty():
                 done.get()  # whoever waits to hand something over can go
 
@@ -120,8 +128,8 @@ class Crawl:
             if isinstance(source, OpmlSource):
                 return self._listed(source, state, asked)
             return self._digested(source, state, asked)
-        except (Exception, CancelledError) as error:  # noqa: BLE001 - recorded under the source's name
-            return Outcome(source, state, error=error, redacted=self._asker.in_words(source, error))
+        except BaseException as error:  # noqa: BLE001 - recorded under the source's name, or it would be waited for
+            return Outcome(source, state, state, error=error, redacted=self._asker.in_words(source, error))
         finally:
             released()
 
@@ -133,11 +141,11 @@ class Crawl:
         body_hash = digest(answer.url, answer.body) if isinstance(answer, Fetched) else state.body_hash
         if body_hash == state.body_hash:
             how = "same-body" if isinstance(answer, Fetched) else "not-modified"
-            return Outcome(source, replace(later, rules=rules), how=how)
+            return Outcome(source, state, replace(later, rules=rules), how=how)
         assert isinstance(answer, Fetched)
         listing = read_opml(answer.body, url=answer.url, content_type=answer.headers.get("content-type", ""))
         later = replace(later, rules=rules, body_hash=body_hash, title=listing.title)
-        return Outcome(source, later, listing=listing, how="parsed", warnings=(*asked.notes, *listing.warnings))
+        return Outcome(source, state, later, listing=listing, how="parsed", warnings=(*asked.notes, *listing.warnings))
 
     def _digested(self, source: AskedSource, state: SourceState, asked: Asked) -> Outcome:
         """What is new in an answer, through as much work as it takes."""
@@ -150,11 +158,12 @@ class Crawl:
         how = "parsed" if is_new else "same-body" if isinstance(answer, Fetched) else "not-modified"
         if not is_new and not anew:
             later = after_answer(state, answer, asked.place, now=self._now, feed_hints=None)
-            return Outcome(source, replace(later, rules=rules, body_hash=body_hash), how=how, warnings=asked.notes)
+            later = replace(later, rules=rules, body_hash=body_hash)
+            return Outcome(source, state, later, how=how, warnings=asked.notes)
         more: tuple[str, ...] = ()
         task = Task(config.site, config.images, source, self._now, anew, fresh)
         try:
-            gathered = self._digest(task)
+            gathered = self._digester.digest(task)
         except ParseError as error:
             # A page that never was a feed is followed to the one it names; a feed that became a page shows a login,
             # a challenge, an error: nothing to follow, and the posts stay.
@@ -162,44 +171,35 @@ class Crawl:
                 raise
             return self._followed(source, state, error.feeds[0])
         if gathered.wants:
-            self._room.release()
+            self._digester.make_room()
             pages = self._articles(source, gathered.wants)
             missing = sum(not article for article in pages.values())
             more = (f"no article was found on {missing} of {len(pages)} pages",) if missing else ()
-            gathered = self._digest(replace(task, articles=pages))
+            gathered = self._digester.digest(replace(task, articles=pages))
         later = after_answer(state, answer, asked.place, now=self._now, feed_hints=gathered.hints)
         title, link = (gathered.title, gathered.link) if is_new else (state.title, state.link)
         later = replace(later, rules=rules, body_hash=body_hash, title=title, link=link)
         warnings = tuple(map(asked.redact, (*asked.notes, *more, *gathered.changes.warnings)))
-        return Outcome(source, later, gathered, how=how, warnings=warnings)
+        return Outcome(source, state, later, gathered, how=how, warnings=warnings)
 
     def _followed(self, source: AskedSource, state: SourceState, url: str) -> Outcome:
         """What the feed says that a page names; a page behind that one is not followed."""
         asked = self._asker.follow(source, url)
         outcome = self._digested(source, replace(state, ok_at=self._now), asked)
-        return replace(outcome, warnings=tuple(dict.fromkeys((*asked.notes, *outcome.warnings))))
-
-    def _digest(self, task: Task) -> Gathered:
-        """What is new in an answer, as soon as there is room for it; whoever writes it makes room again."""
-        self._room.acquire()
-        try:
-            if self._executor is None:
-                return digest_answer(self._store, task)
-            return self._executor.submit(digest_in_worker, self._store.url, task).result()
-        except BaseException as error:
-            self._room.release()
-            if isinstance(error, BrokenExecutor):
-                self._executor = None  # a process was killed: those that were at work fail, the others go on in threads
-                raise IngestError("the process that read it was killed, perhaps for want of memory") from error
-            raise
+        return replace(outcome, before=state, warnings=tuple(dict.fromkeys((*asked.notes, *outcome.warnings))))
 
     def _articles(self, source: AskedSource, links: Sequence[str]) -> dict[str, str]:
         """The articles of the pages that new posts link to, by link; empty where there is none."""
         from aggregator.ingest.article import extract_article  # noqa: PLC0415 - for sources that want full text
 
         found = dict.fromkeys(links, "")
+        until = time.monotonic() + _ARTICLES_S
+        failed = 0
         for link in links[:_ARTICLES]:
+            if failed == _FAILED or time.monotonic() > until:
+                break
             page = self._asker.page(source, link)
+            failed = 0 if page else failed + 1
             kind = page.headers.get("content-type", "") if page else ""
             found[link] = extract_article(page.body, url=page.url, content_type=kind) if page else ""
         return found

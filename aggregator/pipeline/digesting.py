@@ -153,9 +153,9 @@ class _Matching:
                 changes.unchanged += 1
                 finder.claim(stored)
                 continue
-            if self._lacks_article(draft, is_new=stored is None):
+            is_new = self._settle(tx, finder, draft, identity, hashed, done)
+            if self._lacks_article(draft, is_new=is_new):
                 wants.append(draft.link or "")
-            self._settle(tx, finder, draft, identity, hashed, done)
         self.found.wants = tuple(dict.fromkeys(wants))
         if parsed.context:
             self.found.seen = packed_items(Seen(parsed.context, remembered))
@@ -166,7 +166,8 @@ class _Matching:
 
     def _settle(
         self, tx: Transaction, finder: Finder, draft: Draft, identity: Identity, hashed: str, done: set[int]
-    ) -> None:
+    ) -> bool:
+        """Files a draft that is new or changed; says whether the store had no post for it."""
         changes, site = self.found.changes, self.task.site
         prepared = prepare(self.normalize, self._with_article(draft), identity, self.task.now, hashed)
         key, known = finder.find(prepared)
@@ -179,6 +180,7 @@ class _Matching:
         title = prepared.post.title or prepared.post.link or prepared.post.guid
         changes.warnings.extend(f"{title[:60]}: {warning}" for warning in prepared.warnings)
         settle(changes, prepared, key=key, known=known, base_url=site.base_url)
+        return known is None
 
     def _article(self, draft: Draft) -> str:
         return (self.task.articles or {}).get(draft.link or "", "")

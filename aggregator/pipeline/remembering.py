@@ -105,7 +105,7 @@ def _settled(state: SourceState, place: Place, now: datetime) -> SourceState:
 
 
 def after_failure(
-    state: SourceState, error: Exception, text: str, *, now: datetime, every_s: float, random: Callable[[], float]
+    state: SourceState, error: BaseException, text: str, *, now: datetime, every_s: float, random: Callable[[], float]
 ) -> SourceState:
     """The state after a refresh failed: validators and posts stay, and it is asked again later and later."""
     if isinstance(error, AskedToWait):  # it was not asked, so nothing failed
@@ -116,6 +116,7 @@ def after_failure(
     if state.url and (is_gone or failures >= GIVE_UP_MOVED_AFTER):
         note = f"{state.url} failed; it is asked again where it is configured"
         failed = replace(failed, url="", moved_to="", moved_times=0, validators=Validators(), body_hash="", note=note)
+        failed = replace(failed, ok_at=None)  # if it was found on a page, it may be looked for there again
     elif is_gone:
         until = now + timedelta(seconds=WEEK_S)
         return replace(

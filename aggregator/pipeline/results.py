@@ -10,6 +10,16 @@ from datetime import datetime
 from aggregator.pipeline.matching import Changes
 
 
+def unblock(executor: Executor) -> None:
+    """Lets a pool of processes of which one was killed end: before 3.11.4 that may never happen (gh-94777).
+
+    The thread that feeds it may be writing into a pipe that nobody reads any more, and everybody waits for that thread.
+    """
+    reader = getattr(getattr(executor, "_call_queue", None), "_reader", None)
+    if reader is not None:
+        reader.close()
+
+
 def counted(number: int, what: str) -> str:
     """A number of things in words.
 

@@ -18,6 +18,19 @@ if TYPE_CHECKING:  # its libraries are for runs that read a list
     from aggregator.ingest.opml import Subscription
 
 
+class ListedFeed(FeedSource):
+    """A feed out of a subscription list."""
+
+
+class ListedRoute(RsshubSource):
+    """A route of RSSHub out of a subscription list."""
+
+
+def is_listed(source: Source) -> bool:
+    """Whether a source comes out of a subscription list, and not from the configuration itself."""
+    return isinstance(source, ListedFeed | ListedRoute)
+
+
 def shown_address(source: WebSource) -> str:
     """Where a source is configured to be asked, for people: without what is secret."""
     return safe_url(source.address)
@@ -31,14 +44,13 @@ def with_subscriptions(config: Config, store: Store) -> Config:
     with store.read() as tx:
         rows = tx.subscriptions.all()
     taken = {source.name for source in config.sources}
-    found = [
-        source
-        for row in rows
-        if row.list in lists
-        and row.left_at is None
-        and row.name not in taken
-        and (source := _source(lists[row.list], row)) is not None
-    ]
+    found = []
+    for row in rows:
+        is_free = row.list in lists and row.left_at is None and row.name not in taken
+        source = _source(lists[row.list], row) if is_free else None
+        if source is not None:
+            taken.add(row.name)
+            found.append(source)
     return config.model_copy(update={"sources": (*config.sources, *found)})
 
 
@@ -72,9 +84,9 @@ def _source(listed: OpmlSource, row: Subscribed) -> Source | None:
     }
     try:
         if row.url.lower().startswith("rsshub://"):
-            return RsshubSource.model_validate({**common, "type": "rsshub", "path": f"/{row.url[9:].lstrip('/')}"})
+            return ListedRoute.model_validate({**common, "type": "rsshub", "path": f"/{row.url[9:].lstrip('/')}"})
         if row.url.startswith(("http://", "https://")):  # never a path of this machine: the list may be anybody's
-            return FeedSource.model_validate({**common, "type": "feed", "url": row.url})
+            return ListedFeed.model_validate({**common, "type": "feed", "url": row.url})
     except ValidationError:
         return None
     return None

@@ -11,12 +11,16 @@ from pydantic import SecretStr
 from aggregator.config.models import Config
 from aggregator.config.sources import RsshubInstance, RsshubSource, WebSource
 from aggregator.errors import IngestError
-from aggregator.ingest.credentials import NO_CREDENTIALS, Credentials
+from aggregator.ingest.credentials import NO_CREDENTIALS, Credentials, within_url
+from aggregator.ingest.feedurls import without_userinfo
 from aggregator.ingest.http import Terms
 from aggregator.ingest.rsshub import order, route_url
 from aggregator.store.codec import digest
 from aggregator.store.sources import SourceState
 
+# What of a source decides what it is asked for, and what is read in the answer; secrets are not among it.
+_ASKED = {"type", "parameters", "max_items", "item", "title", "link", "date", "content", "image", "id"}
+_WIDE = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))  # charsets in which a secret is spelled otherwise
 _LONGEST_FILE = 65_536  # characters of a file that holds a secret
 
 
@@ -28,11 +32,27 @@ class Address:
     terms: Terms
     instead: str = ""
 
+    def redact(self, text: str) -> str:
+        """The text without the credentials, those in the URL among them."""
+        return within_url(self.url).redact(self.terms.credentials.redact(text))
+
+    def redact_body(self, body: bytes) -> bytes:
+        """Likewise a body, which may echo what it was asked with."""
+        secret = (self.terms.credentials, within_url(self.url))
+        if not any(one.secrets() for one in secret):
+            return body
+        charset = next((name for mark, name in _WIDE if body.startswith(mark)), "")
+        if charset:
+            body = body.decode(charset, "replace").encode()
+        for one in secret:
+            body = one.redact_bytes(body)
+        return body.decode(errors="replace").encode(charset) if charset else body
+
 
 def asked_digest(source: WebSource) -> str:
     """Names where a source is configured to be asked; when it changes, what was learnt there counts no more."""
-    parameters = source.parameters if isinstance(source, RsshubSource) else {}
-    return digest(source.address, *(f"{name}={value}" for name, value in sorted(parameters.items())))
+    decides = source.model_dump_json(include=_ASKED)
+    return digest(source.address, decides, *sorted(source.query))
 
 
 def addresses(config: Config, source: WebSource, state: SourceState) -> tuple[Address, ...]:
@@ -75,13 +95,13 @@ def credentials_of(source: WebSource, url: str, more_query: tuple[tuple[str, str
 
 def _instances(config: Config, source: RsshubSource, state: SourceState) -> tuple[Address, ...]:
     found = []
-    given = {instance.url: instance for instance in source.instances or config.rsshub.instances}
+    given = {bare(instance.url): instance for instance in source.instances or config.rsshub.instances}
     if not given:
         raise IngestError("it needs instances of RSSHub, here or at the top level under `rsshub`")
     for url in order(tuple(given), state.url):
         instance: RsshubInstance = given[url]
         route = route_url(
-            url,
+            instance.url,
             source.path,
             source.parameters,
             access_key=_one(instance.access_key, instance.access_key_file),
@@ -90,6 +110,11 @@ def _instances(config: Config, source: RsshubSource, state: SourceState) -> tupl
         credentials = credentials_of(source, route.url, route.query)
         found.append(Address(route.url, terms_of(config, source, credentials, instance.allow_private), url))
     return tuple(found)
+
+
+def bare(url: str) -> str:
+    """An instance's URL without user, password and query, each of which may be a key: what is remembered of it."""
+    return without_userinfo(url).partition("?")[0]
 
 
 def _one(secret: SecretStr, file: Path | None) -> str:

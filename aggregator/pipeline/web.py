@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import string
 import threading
 import time
@@ -29,10 +30,17 @@ from aggregator.ingest.sniff import looks_like_html
 from aggregator.models import Fetched, NotModified, Validators
 from aggregator.normalize.text import clean_text
 from aggregator.pipeline.remembering import Place, conditions
-from aggregator.pipeline.terms import Address, addresses, terms_of
+from aggregator.pipeline.terms import Address, addresses, bare, terms_of
 from aggregator.store.sources import SourceState
 
-HOSTS = 1024  # whose connections are kept
+_MOST_HOSTS = 1024  # whose connections are kept
+THREADS = 200  # that ask at a time: they wait far more than they work, but each holds an answer in the end
+
+
+def files_to_spare() -> int:
+    """How many more files the system lets this process open than it needs for itself: sockets are files."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max((1_000_000 if soft == resource.RLIM_INFINITY else soft) - 100, 50)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +71,13 @@ class Asker:
         self.manners = manners or Manners()
         self._begun = time.monotonic()
         self._lock = threading.Lock()
+        self._rules: dict[str, Rules] = {}  # of each robots.txt in this run
         fetch = config.fetch
         self.gate = Gate(fetch.per_host, fetch.min_gap_s)
         contact = quote(fetch.contact or config.site.base_url, safe=string.punctuation)  # a header is ASCII
         self._fetcher = Fetcher(
             f"{AGENT}/{__version__} (+{contact})",
-            pool=HOSTS,
+            pool=min(_MOST_HOSTS, files_to_spare() // 3),
             per_host=fetch.per_host,
             gate=_PoliteGate(self.gate, self._check),
             proxy=fetch.proxy.get_secret_value() if fetch.proxy else "",
@@ -85,7 +94,7 @@ class Asker:
     def host_of(self, source: WebSource, state: SourceState) -> str:
         """The host that a source will be asked at first; a local file is a host of its own."""
         if isinstance(source, RsshubSource):
-            known = [instance.url for instance in source.instances or self.config.rsshub.instances]
+            known = [bare(instance.url) for instance in source.instances or self.config.rsshub.instances]
             url = state.url if state.url in known else next(iter(known), "")
         else:
             url = state.url or source.address
@@ -100,7 +109,8 @@ class Asker:
         if isinstance(source, PageSource) and source.robots:
             self._mind_robots(found[0].url, found[0].terms)
         failed: list[str] = []
-        for number, address in enumerate(found):
+        errors: list[FetchError] = []
+        for address in found:
             is_same = address.instead == state.url
             validators = conditions(state, self._now) if is_same else Validators()
             try:
@@ -108,12 +118,16 @@ class Asker:
                 if len(found) > 1:
                     _refuse_page(answer)
             except FetchError as error:
-                if number + 1 == len(found) or not is_instance_fault(error):
+                if len(found) == 1 or not is_instance_fault(error):
                     raise
-                failed.append(f"{safe_url(address.instead)}: {error}")
+                errors.append(error)
+                failed.append(f"{address.instead}: {error}")
                 continue
             return self._asked(source, address, answer, failed)
-        raise AssertionError("there is always an address")
+        # One that has to be waited for says less than one that failed; of those alone, the first that may be asked again.
+        raise min(
+            errors, key=lambda error: (error.until.timestamp(), 1) if isinstance(error, AskedToWait) else (0.0, 0)
+        )
 
     def follow(self, source: WebSource, url: str) -> Asked:
         """What the feed answers that the page of a source names; it is asked without the source's credentials."""
@@ -125,7 +139,9 @@ class Asker:
 
     def page(self, source: WebSource, url: str) -> Fetched | None:
         """The page that a post links to, for its full text; None where it cannot or may not be had."""
-        terms = terms_of(self.config, source, NO_CREDENTIALS)
+        # Posts link wherever they like: leave to reach a private network is for the source's own host.
+        is_own = _host(url) == _host(source.address)
+        terms = terms_of(self.config, source, NO_CREDENTIALS, None if is_own else self.config.fetch.allow_private)
         try:
             if source.robots:
                 self._mind_robots(url, terms)
@@ -150,18 +166,18 @@ class Asker:
 
     def _asked(self, source: WebSource, address: Address, answer: Fetched | NotModified, failed: list[str]) -> Asked:
         """What is remembered of an address that answered."""
-        credentials = address.terms.credentials
+        credentials, redact = address.terms.credentials, address.redact
         notes = [f"{line}; another instance was asked" for line in failed]
         moved = "" if isinstance(source, RsshubSource) else answer.moved
         note = ""
         if moved and (public_url(moved) != moved.partition("#")[0] or credentials.redact_answer(moved) != moved):
-            note = f"it moved permanently to {credentials.redact(safe_url(moved))}: change its address"
+            note = f"it moved permanently to {redact(safe_url(moved))}: change its address"
             moved = ""  # never stored, because it holds a secret
         if moved.startswith("http:") and address.url.startswith("https:"):
             moved = ""  # whoever is on the way could say so
-        if isinstance(answer, Fetched) and credentials != NO_CREDENTIALS:
-            answer = replace(answer, body=credentials.redact_bytes(answer.body))
-        return Asked(answer, Place(address.instead, moved, note=note), credentials.redact, tuple(notes))
+        if isinstance(answer, Fetched):
+            answer = replace(answer, body=address.redact_body(answer.body))
+        return Asked(answer, Place(address.instead, moved, note=note), redact, tuple(notes))
 
     def _get(self, url: str, terms: Terms, validators: Validators) -> Fetched | NotModified:
         """One GET, of which a Retry-After is remembered for the host that said it."""
@@ -182,7 +198,7 @@ class Asker:
         is_expected = isinstance(error, AggregatorError)
         text = str(error) if is_expected else f"unexpected {type(error).__name__}: {error}"
         for address in self._known_addresses(source):
-            text = address.terms.credentials.redact(text)
+            text = address.redact(text)
         return clean_text(text)
 
     def _known_addresses(self, source: WebSource) -> tuple[Address, ...]:
@@ -205,15 +221,15 @@ class Asker:
     def _mind_robots(self, url: str, terms: Terms) -> None:
         """Raises FetchError where the site's robots.txt forbids a page (RFC 9309); it is asked for once a day."""
         place = robots_url(url)
-        text = self.manners.robots.get(place)
-        if text is not None:
+        rules = self._rules.get(place)
+        if rules is None and (text := self.manners.robots.get(place)) is not None:
             rules = read_robots(text)
-        else:
+        elif rules is None:
             rules, text = self._robots(place, terms)
-            with self._lock:
-                self.manners.robots[place] = text
-                if not rules.reason:  # where it could not be had, it is asked for again in the next run
+            if not rules.reason:  # where it could not be had, it is asked for again in the next run
+                with self._lock:
                     self.manners.new_robots[place] = text
+        self._rules[place] = rules
         if not allowed(rules, url):
             raise Refused(rules.reason or "the site's robots.txt forbids this page", url=safe_url(url))
 

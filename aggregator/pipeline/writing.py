@@ -12,11 +12,11 @@ from typing import Self
 
 from aggregator.config.fields import interval
 from aggregator.config.models import Config
-from aggregator.errors import AskedToWait, HttpStatus
+from aggregator.errors import AskedToWait, HttpStatus, StoreError
 from aggregator.pipeline.crawl import Crawl, Crawled, Outcome
 from aggregator.pipeline.remembering import after_failure, after_waiting
 from aggregator.pipeline.results import SourceResult
-from aggregator.pipeline.subscriptions import subscribed
+from aggregator.pipeline.subscriptions import is_listed, subscribed
 from aggregator.pipeline.web import Asker, Manners
 from aggregator.store.sources import SourceState
 from aggregator.store.store import Store, Transaction
@@ -32,9 +32,8 @@ class Crawler:
         self._config, self._store, self._now, self._executor = config, store, now, executor
         with store.read() as tx:
             self._states = tx.sources.all()
-            listed = {row.name for row in tx.subscriptions.all()}
             manners = Manners(tx.hosts.waits(now), tx.hosts.robots(now - _ROBOTS_HOLD))
-        self.own_sources = tuple(source for source in config.sources if source.name not in listed)
+        self.own_sources = tuple(source for source in config.sources if not is_listed(source))
         self._asker = Asker(config, now, manners)
 
     def __enter__(self) -> Self:
@@ -69,8 +68,9 @@ class Crawler:
         except Exception as error:  # noqa: BLE001 - recorded under the source's name, as all that a source brings to light
             if len(batch) > 1:
                 return [result for outcome in batch for result in self._write([outcome])]
-            text = f"unexpected {type(error).__name__} while writing"
-            failed = replace(batch[0], gathered=None, listing=None, error=error, redacted=text)
+            # What the source said was not kept, so nor is what to ask it with next time: it has to say it again.
+            text = str(error) if isinstance(error, StoreError) else f"unexpected {type(error).__name__} while writing"
+            failed = replace(batch[0], gathered=None, listing=None, error=error, redacted=text, warnings=())
             with self._store.write() as tx:
                 return self._put(tx, [failed])
 
@@ -105,14 +105,13 @@ class Crawler:
         return result
 
     def _state(self, outcome: Outcome, result: SourceResult) -> SourceState:
-        state = outcome.state
         if outcome.error is None:
-            changed_at = self._now if result.is_news else state.changed_at
-            return replace(state, result=result.in_words, changed_at=changed_at)
+            changed_at = self._now if result.is_news else outcome.state.changed_at
+            return replace(outcome.state, result=result.in_words, changed_at=changed_at)
         every = interval(outcome.source.every) if outcome.source.every else None
         every_s = every.total_seconds() if every else _DEFAULT_EVERY_S
         failed = after_failure(
-            state, outcome.error, outcome.redacted, now=self._now, every_s=every_s, random=random.random
+            outcome.before, outcome.error, outcome.redacted, now=self._now, every_s=every_s, random=random.random
         )
         until = self._asker.wait_of(outcome.error) if isinstance(outcome.error, HttpStatus) else None
         return after_waiting(failed, until) if until else failed

@@ -10,6 +10,7 @@ from aggregator.config.sources import FeedSource, FrontMatterSource, OpmlSource,
 from aggregator.store.sources import SourceState
 
 DEFAULT = timedelta(minutes=30)
+_SLACK = 0.1  # the share of a cron expression's period by which it may come before what it should wait for
 LONGEST_WAIT = timedelta(days=8)  # nothing waits longer: what says so was written while the clock was wrong
 
 
@@ -26,7 +27,13 @@ def next_due(source: Source, state: SourceState, zone: str) -> datetime | None:
     wait = DEFAULT if source.every is None else interval(source.every)
     if wait is not None:
         return max(checked + wait, state.not_before or checked)
-    return _after_cron(source.every or "", max(checked, state.not_before or checked), source.timezone or zone)
+    due = _after_cron(source.every or "", checked, source.timezone or zone)
+    late = (state.not_before or due) - due
+    if (
+        late > (due - checked) * _SLACK
+    ):  # a hint of a day, given seconds after seven, must not skip the next day at seven
+        due = _after_cron(source.every or "", due + late, source.timezone or zone)
+    return due
 
 
 def is_due(source: Source, state: SourceState, zone: str, now: datetime) -> bool:

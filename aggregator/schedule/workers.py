@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import threading
 from concurrent.futures import Executor
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
+
+from aggregator.pipeline.results import unblock
 
 if TYPE_CHECKING:
     from concurrent.futures import ProcessPoolExecutor
@@ -32,7 +35,7 @@ class WorkerPool:
         """
         if self._processes < 2:
             return None
-        if self._executor is not None and getattr(self._executor, "_broken", False):  # one of them was killed
+        if self._executor is not None and _is_broken(self._executor):
             self._end(wait=False)
         if self._executor is None:
             import multiprocessing  # noqa: PLC0415 - for runs with enough to do
@@ -59,13 +62,20 @@ class WorkerPool:
     ) -> None:
         """Ends the processes; what they have not begun is not waited for when something went wrong."""
         if self._executor is not None:
-            self._end(cancel=error is not None)
+            self._end(wait=not _is_broken(self._executor), cancel=error is not None)
 
     def _end(self, *, wait: bool = True, cancel: bool = False) -> None:
         assert self._executor is not None
+        if _is_broken(self._executor):
+            unblock(self._executor)
         self._executor.shutdown(wait=wait, cancel_futures=cancel)
         os.close(self._lifeline)
         self._executor = None
+
+
+def _is_broken(executor: Executor) -> bool:
+    """Whether one of its processes was killed."""
+    return bool(getattr(executor, "_broken", False))
 
 
 def _die_with_parent(lifeline: int, parents_end: int) -> None:
@@ -74,6 +84,7 @@ def _die_with_parent(lifeline: int, parents_end: int) -> None:
     Left alone, the processes of a killed run would wait for work for ever, and hold the run's lock meanwhile.
     """
     os.close(parents_end)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who started it: this process ends with that
 
     def wait() -> None:
         os.read(lifeline, 1)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, select
 
 from aggregator.store.schema import hosts
 from aggregator.store.sources import moment, stamp, storable
 from aggregator.store.upsert import upsert
+
+_LONGEST = timedelta(days=1, hours=1)  # nobody is left alone longer, and no robots.txt is believed longer
 
 
 class Hosts:
@@ -20,7 +22,8 @@ class Hosts:
 
     def waits(self, now: datetime) -> dict[str, datetime]:
         """Until when each host that said Retry-After is to be left alone, where that is still to come."""
-        query = select(hosts.c.name, hosts.c.wait_until).where(hosts.c.wait_until > stamp(now))
+        soon = stamp(now + _LONGEST)
+        query = select(hosts.c.name, hosts.c.wait_until).where(hosts.c.wait_until.between(stamp(now) + 1, soon))
         found = ((name, moment(until)) for name, until in self._connection.execute(query))
         return {name: until for name, until in found if until is not None}
 
@@ -32,6 +35,7 @@ class Hosts:
     def robots(self, since: datetime) -> dict[str, str]:
         """The robots.txt of each host that was asked for it since then."""
         query = select(hosts.c.name, hosts.c.robots).where(hosts.c.robots_at >= stamp(since))
+        query = query.where(hosts.c.robots_at <= stamp(since + _LONGEST))
         return {name: rules or "" for name, rules in self._connection.execute(query)}
 
     def put_robots(self, robots: Mapping[str, str], now: datetime) -> None:
@@ -43,7 +47,8 @@ class Hosts:
         upsert(self._connection, hosts, rows)
 
     def forget(self, before: datetime) -> None:
-        """Forgets hosts of which nothing remembered holds any more."""
-        is_over = (hosts.c.wait_until.is_(None)) | (hosts.c.wait_until < stamp(before))
+        """Forgets hosts of which nothing remembered holds any more, or that were remembered while the clock was wrong."""
+        late = stamp(before + 2 * _LONGEST)
+        is_over = (hosts.c.wait_until.is_(None)) | (hosts.c.wait_until < stamp(before)) | (hosts.c.wait_until > late)
         is_old = (hosts.c.robots_at.is_(None)) | (hosts.c.robots_at < stamp(before))
         self._connection.execute(delete(hosts).where(is_over & is_old))
