@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -11,13 +13,15 @@ from aggregator.pipeline.matching import Changes
 
 
 def unblock(executor: Executor) -> None:
-    """Lets a pool of processes of which one was killed end: before 3.11.4 that may never happen (gh-94777).
+    """Lets a pool of processes of which one was killed end, which an older Python does not do by itself (gh-94777).
 
     The thread that feeds it may be writing into a pipe that nobody reads any more, and everybody waits for that thread.
+    Debian 12 has 3.11.2. Newer ones close the pipe themselves, and it must not be closed twice: its number may be taken.
     """
     reader = getattr(getattr(executor, "_call_queue", None), "_reader", None)
-    if reader is not None:
-        reader.close()
+    if reader is not None and sys.version_info < (3, 11, 5):
+        with suppress(OSError):
+            reader.close()
 
 
 def counted(number: int, what: str) -> str:
