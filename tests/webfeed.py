@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -64,7 +65,8 @@ class Web:
             timeout = 10
 
             def do_GET(self) -> None:
-                web._answer(self)
+                with suppress(OSError):  # whoever asked may have given up waiting
+                    web._answer(self)
 
             def log_message(self, *args: object) -> None:
                 """Says nothing."""

@@ -28,6 +28,7 @@ _GATHERED = frozenset(
         "elements",
         "unclosed",
         "before",
+        "names",
     }
 )
 _SHARED = (
@@ -43,27 +44,23 @@ class EntryScope:
     that cannot be taken back.
     """
 
-    __slots__ = ("_around", "_depth", "_feed", "_first", "context", "steady")
+    __slots__ = ("_around", "_feed", "_first", "context", "depth", "steady")
 
     def __init__(self) -> None:
         self.context = ""
         self.steady = True
+        self.depth = 0  # of the element that is being read, in its entry; 0 outside of one
         self._around: dict[str, Any] = {}  # what to go back to after the entry that is being read
-        self._depth = 0  # of the element that is being read, in its entry; 0 outside of one
         self._first: dict[str, Any] = {}
         self._feed: dict[str, Any] = {}  # what was known of the feed before its first entry
 
     def is_open(self) -> bool:
         """Whether an entry is being read."""
-        return self._depth > 0
-
-    def deeper(self) -> None:
-        """Notes the start of an element within an entry."""
-        self._depth += 1
+        return self.depth > 0
 
     def enter(self, reader: Any, around: dict[str, Any]) -> None:
         """Notes that an entry begins, around which this stands, and whether it is what stood around the first."""
-        self._around, self._depth = around, 1
+        self._around, self.depth = around, 1
         for _, _, pieces in around["elementstack"]:
             while pieces and not pieces[-1].strip():
                 pieces.pop()  # white space between the entries
@@ -77,8 +74,8 @@ class EntryScope:
 
     def leave(self, reader: Any) -> None:
         """Notes the end of an element; after an entry's, the reader remembers what it did before."""
-        self._depth -= 1
-        if not self._depth:
+        self.depth -= 1
+        if not self.depth:
             vars(reader).update((name, _own(value)) for name, value in self._around.items())
             self._around = {}
             self.steady = self.steady and self._feed == reader.feeddata
@@ -95,7 +92,7 @@ class ScopedReader:
         super().__init__(*arguments)
         self.scope = EntryScope()
         self.elements = 0
-        self.unclosed: list[tuple[tuple[str, str], str | None]] = []
+        self.unclosed: list[tuple[tuple[str | None, str], str | None]] = []
         self.before: dict[str, Any] = {}  # what it remembered before the namespaces that the next element declares
 
     def context(self) -> str:
@@ -107,26 +104,30 @@ class ScopedReader:
         while self.unclosed:
             self.endElementNS(*self.unclosed[-1])
 
+    def count(self, name: tuple[str | None, str], qname: str | None) -> None:
+        """Counts an element, and notes that it is open. Raises TooMuch, where it is one too many."""
+        self.elements += 1
+        if self.elements > MAX_ELEMENTS:
+            raise TooMuch
+        self.unclosed.append((name, qname))
+
     def startPrefixMapping(self, prefix: str | None, uri: str) -> None:  # noqa: N802
         """A namespace that the next element declares."""
         if not self.before and not self.scope.is_open():
             self.before = _remembered(self)
         super().startPrefixMapping(prefix, uri)  # type: ignore[misc]
 
-    def startElementNS(self, name: tuple[str, str], qname: str | None, attrs: AttributesNSImpl) -> None:  # noqa: N802
+    def startElementNS(self, name: tuple[str | None, str], qname: str | None, attrs: AttributesNSImpl) -> None:  # noqa: N802
         """An element, of whose attributes only so many count: Python's XML reader looks each up among all.
 
         Raises TooMuch, where it is one too many.
         """
-        self.elements += 1
-        if self.elements > MAX_ELEMENTS:
-            raise TooMuch
-        self.unclosed.append((name, qname))
+        self.count(name, qname)
         if len(attrs) > _MAX_ATTRIBUTES:
             kept = dict(itertools.islice(attrs.items(), _MAX_ATTRIBUTES))
             attrs = AttributesNSImpl(kept, {name: attrs.getQNameByName(name) for name in kept})
         if self.scope.is_open():
-            self.scope.deeper()
+            self.scope.depth += 1
             super().startElementNS(name, qname, attrs)  # type: ignore[misc]
             return
         before, self.before = self.before, {}
@@ -136,7 +137,7 @@ class ScopedReader:
         if around and len(self.entries) > count:  # type: ignore[attr-defined]
             self.scope.enter(self, around)
 
-    def endElementNS(self, name: tuple[str, str], qname: str | None) -> None:  # noqa: N802
+    def endElementNS(self, name: tuple[str | None, str], qname: str | None) -> None:  # noqa: N802
         """The end of an element."""
         self.unclosed.pop()
         super().endElementNS(name, qname)  # type: ignore[misc]

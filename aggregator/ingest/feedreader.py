@@ -8,25 +8,21 @@ What it does so is decided in its two reader classes; these are they, with that 
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from xml.parsers.expat import errors as expat
-from xml.sax import SAXException, SAXParseException, expatreader, handler
+from xml.sax import SAXException, SAXParseException
 from xml.sax.saxutils import escape as xml_escape
 from xml.sax.xmlreader import InputSource
 
 from feedparser.api import LooseFeedParser, StrictFeedParser
-from feedparser.util import FeedParserDict
 
-from aggregator.ingest.entryscope import MAX_ELEMENTS, ScopedReader, TooMuch
+from aggregator.ingest.entryscope import MAX_ELEMENTS, TooMuch
+from aggregator.ingest.feedquick import C1, SURPRISES, QuickParser, QuickReader
 from aggregator.ingest.feedtext import mended
 
-# What a handler of feedparser's may raise on input that its author did not think of.
-_SURPRISES = (ValueError, TypeError, LookupError, OverflowError, AttributeError, RecursionError)
 _MAX_NAMES = 200
-_C1 = re.compile("[\x80-\x9f]")
 _VOID = ("area", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr")
 _VOID_START = tuple(f"<{tag}{end}" for tag in _VOID for end in " >")
 _VOID_END = frozenset(f"</{tag}>" for tag in _VOID)
@@ -51,26 +47,17 @@ class _Text(str):
     __slots__ = ()
 
     def translate(self, table: Any) -> str:
-        return super().translate(table) if _C1.search(self) else str(self)
+        return super().translate(table) if C1.search(self) else str(self)
 
 
-class _Params(FeedParserDict):  # type: ignore[misc]
-    """What is known of a content; feedparser makes a deep copy of it for each, but it holds nothing but texts."""
+class _Params(dict[str, Any]):
+    """What is known of a content: none of the names for which feedparser's own dictionary takes several others.
+
+    feedparser makes a deep copy of it for each content, but it holds nothing but texts.
+    """
 
     def __deepcopy__(self, memo: Any) -> _Params:
         return _Params(self)
-
-
-class _Buffered(expatreader.ExpatParser):
-    """Python's XML reader, which gives a text as one piece and not line by line: 13 times fewer calls."""
-
-    _parser: Any
-
-    def reset(self) -> None:
-        """Start anew."""
-        super().reset()
-        self._parser.buffer_text = True
-        self._parser.buffer_size = 1 << 16
 
 
 class _Reader:
@@ -101,13 +88,13 @@ class _Reader:
     def unknown_starttag(self, tag: str, attrs: list[tuple[str, str]]) -> None:
         try:
             super().unknown_starttag(tag, attrs)  # type: ignore[misc]
-        except _SURPRISES:
+        except SURPRISES:
             self.broken.add(len(self.entries) - 1)
 
     def unknown_endtag(self, tag: str) -> None:
         try:
             super().unknown_endtag(tag)  # type: ignore[misc]
-        except _SURPRISES:
+        except SURPRISES:
             self.broken.add(len(self.entries) - 1)
 
     def handle_data(self, text: str, escape: int = 1) -> None:
@@ -219,12 +206,15 @@ class _Reader:
         context["x_keywords"] = [*dict.get(context, "x_keywords", ()), *filter(None, words)]
 
 
-class _Strict(ScopedReader, _Reader, StrictFeedParser):  # type: ignore[misc]
+class _Strict(QuickReader, _Reader, StrictFeedParser):  # type: ignore[misc]
     """For well-formed XML."""
+
+    characters = _Reader.handle_data  # which feedparser calls from there
 
     def __init__(self) -> None:
         # The encoding is spelled so that feedparser does not know it: it "repairs" text only in "utf-8".
         super().__init__("", None, "utf8")
+        self.contentparams = _Params()
         self.broken = set()
         self.guidislink = 0
 
@@ -244,7 +234,7 @@ class _Loose(_Reader, LooseFeedParser):  # type: ignore[misc]
     def handle_charref(self, ref: str) -> None:
         try:
             super().handle_charref(ref)
-        except _SURPRISES:
+        except SURPRISES:
             self.handle_data(f"&#{ref};")
 
 
@@ -294,20 +284,16 @@ def read_strictly(data: bytes) -> Read | None:
 def _strictly(data: bytes) -> tuple[_Strict, SAXException | None]:
     """The strict reader after it has read the bytes, and what stopped it."""
     reader = _Strict()
-    parser = _Buffered(namespaceHandling=1)  # the text has no DOCTYPE any more
-    parser.setFeature(handler.feature_external_ges, 0)
-    parser.setContentHandler(reader)
-    parser.setErrorHandler(reader)
     source = InputSource()
     source.setEncoding("utf-8")  # whatever the document says of itself
     source.setByteStream(io.BytesIO(data))
     try:
-        parser.parse(source)
+        QuickParser(reader).parse(source)  # the text has no DOCTYPE any more
     except TooMuch:
         reader.close()
     except SAXException as error:
         return reader, error
-    except _SURPRISES as error:  # Python's XML reader stumbles over a namespace with a space in it
+    except SURPRISES as error:  # Python's XML reader stumbles over a namespace with a space in it
         return reader, SAXException(f"it cannot be read: {type(error).__name__}", error)
     return reader, None
 
@@ -321,7 +307,7 @@ def _loosely(text: str, failure: SAXException) -> Read:
         reader.feed(_closed(text))
     except TooMuch:
         return _as_read(reader, torn=bool(reader.inentry), warning=warning)
-    except _SURPRISES:
+    except SURPRISES:
         reader.broken.add(len(reader.entries) - 1)
     return _as_read(reader, torn=_ends_within_an_entry(text), warning=warning)
 

@@ -95,7 +95,9 @@ class Crawl:
                     return
                 done.put(outcome)
 
-        count = min(THREADS, files_to_spare() // 5, len({host for host, _ in jobs}) * self._config.fetch.per_host, len(jobs))
+        count = min(
+            THREADS, files_to_spare() // 5, len({host for host, _ in jobs}) * self._config.fetch.per_host, len(jobs)
+        )
         threads = [threading.Thread(target=work, name=f"source-{number}", daemon=True) for number in range(count)]
         started = 0
         try:
