@@ -1,10 +1,11 @@
 """Short cuts through feedparser's strict reader for the elements that nearly all of an entry is made of.
 
-Python's XML reader and feedparser's between them take apart and put together the name of each element four times and of
-each attribute twice, and look the element's handler up twice: more than half of the time it takes to read a feed. Of an
-element within an entry, with attributes that mean nothing to feedparser itself, only the handlers' calls are left here.
-All else (the feed's own elements, inline XHTML, `xml:base`, `xml:lang`, …) goes the long way, and so does everything where
-one of these methods answers False: the short cuts change how long a feed takes, and never what is read.
+Python's XML reader and feedparser's between them take each element's name apart and put it together again at its start
+and at its end, and each attribute's twice, and look up namespaces and handlers for each: a third of the time it takes to
+read a feed. Of an element within an entry, with attributes that mean nothing to feedparser itself, only the calls of its
+handlers are left here. All else (the feed's own elements, inline XHTML, `xml:base`, `xml:lang`, …) goes the long way,
+through feedparser's own methods: the short cuts change how long a feed takes, and never what is read. They are written
+after feedparser 6.0.11 to 6.0.14, in which these methods are the same.
 """
 
 from __future__ import annotations
@@ -161,7 +162,7 @@ class QuickReader(ScopedReader):
     def pop(self, element: str, strip_whitespace: int = 1) -> str | None:
         """The text of an element that ends, which its entry keeps: feedparser's pop, where it is no content nor a link.
 
-        What it does for those, and with `xml:base`, base64 and XHTML, has nothing to do where no content is open.
+        That is a twentieth of the time. What pop does for those, and with `xml:base`, base64 and XHTML, has nothing to do where no content is open.
         """
         stack = self.elementstack
         is_usual = stack and stack[-1][0] == element and element not in _STORED_OTHERWISE
