@@ -14,6 +14,7 @@ from aggregator.models import ROOT, Category, Post, State
 from aggregator.store.codec import digest, read_details
 from aggregator.store.schema import bodies, categories, memberships, posts
 from aggregator.store.sources import moment, stamp
+from aggregator.store.upsert import insert_rows
 
 _CHUNK = 500  # ids or keys asked for in one statement: well below every driver's limit on parameters
 
@@ -151,8 +152,8 @@ class Posts:
         new = [entry for entry in entries if entry.id not in known]
         old = [entry for entry in entries if entry.id in known]
         if new:
-            self._connection.execute(insert(posts), [_row(entry, now) | {"first_seen": stamp(now)} for entry in new])
-            self._connection.execute(insert(bodies), [_body(entry) for entry in new])
+            insert_rows(self._connection, posts, [_row(entry, now) | {"first_seen": stamp(now)} for entry in new])
+            insert_rows(self._connection, bodies, [_body(entry) for entry in new])
         if old:
             rows = [{f"b_{name}": value for name, value in _row(entry, now).items()} for entry in old]
             columns: dict[str, Any] = {name: bindparam(f"b_{name}") for name in _row(old[0], now) if name != "id"}
@@ -233,7 +234,7 @@ class Posts:
                 touched.add(ids[path])
         if rows:
             rows.sort(key=lambda row: (row["category_id"], row["published"]))
-            self._connection.execute(insert(memberships), rows)
+            insert_rows(self._connection, memberships, rows)
         return self._mark(touched, change)
 
     def _ids(self, paths: set[str]) -> dict[str, int]:
