@@ -11,7 +11,7 @@ from aggregator.pipeline.digesting import Gathered, Task, digest_answer, digest_
 from aggregator.pipeline.results import unblock
 from aggregator.store.store import Store
 
-_ROOM = 32  # answers that are being digested, or were and are not written yet: posts take more memory than bodies
+_ROOM = 96  # answers that are being digested, or were and are not written yet: posts take more memory than bodies
 
 
 class Digester:

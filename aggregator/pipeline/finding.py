@@ -26,6 +26,8 @@ class Finder:
         # Most of what is new is in a source that is: then nothing needs to be looked for.
         self._is_empty = not self._known and not tx.posts.any(source)
         self._by_link = {} if self._is_empty else tx.posts.known_by_link(source, unknown - {""})
+        # A source without posts has nothing that could have moved here, nor one whose known posts are on this host.
+        self._hosts = {one.link_key.partition("/")[0] for one in self._known.values()}
         # What a draft is by its own key is nobody else's, whatever comes first in the document.
         self._named = {one.key for one in identities}
         self._claimed: set[str] = set()
@@ -83,8 +85,9 @@ class Finder:
 
     def _moved(self, prepared: Prepared) -> Iterable[Known]:
         """Stored posts of the same second, one of which may be this one before its site moved to another host."""
-        if self._is_empty or not prepared.dated or not prepared.identity.link_key:
-            return ()
+        host = prepared.identity.link_key.partition("/")[0]
+        if self._is_empty or not prepared.dated or not host or host in self._hosts:
+            return ()  # its site is where it was
         return self._tx.posts.known_by_date(self._source, stamp(prepared.post.published))
 
 

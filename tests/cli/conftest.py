@@ -30,3 +30,9 @@ def aggregator(monkeypatch, capfd) -> Callable[..., Said]:
         return Said(int(ended.value.code or 0), said.out, said.err)
 
     return run
+
+
+@pytest.fixture(autouse=True)
+def _no_fsync(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing here has to outlive a power cut, and waiting for the disk is most of the time that publishing takes."""
+    monkeypatch.setattr("os.fsync", lambda _: None)

@@ -109,3 +109,9 @@ def web() -> Iterator[Web]:
     served = Web()
     yield served
     served.close()
+
+
+@pytest.fixture(autouse=True)
+def _no_fsync(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing here has to outlive a power cut, and waiting for the disk is most of the time that publishing takes."""
+    monkeypatch.setattr("os.fsync", lambda _: None)
