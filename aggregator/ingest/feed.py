@@ -23,6 +23,8 @@ _DECLARATION = re.compile(r"<\?xml\s[^>]*>", re.IGNORECASE)
 _FEED_START = re.compile(r"<\?xml\s|<(?:rss|feed|rdf:rdf|atom:feed)[\s>]", re.IGNORECASE)
 _ITEM = re.compile(r"<([A-Za-z][\w.-]*):(?:item|entry)[\s>]")
 _CONTEXT_VERSION = 1  # another one where the same bytes give other drafts now: nothing counts as seen then
+# Expat writes a namespace out again for every element in it: 1 MB of it times 50,000 elements is more than any memory.
+_LONG_NAMESPACE = re.compile(r"""xmlns(?::[\w.-]{1,100})?\s{0,20}=\s{0,20}(?:"[^"<]{501}|'[^'<]{501})""")
 _JUNK = 65_536  # characters of error messages and the like that may stand before a feed
 
 
@@ -50,6 +52,8 @@ def parse_feed(
     text, junk = _from_its_start(text)
     if is_html(text):
         raise ParseError(describe(body, text, url), feeds=feed_links(text, url))
+    if _LONG_NAMESPACE.search(text):
+        raise ParseError("a document with a namespace of more than 500 characters, made to exhaust whoever reads it")
     data = without_doctype(text).encode("utf-8", "replace")
     data, parts, many = cut(data, max_items)
     crowd = crowded(many, max_items) if many else ""

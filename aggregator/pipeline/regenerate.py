@@ -121,7 +121,7 @@ class Regenerator:
         if len(jobs) >= _PARALLEL_FROM:
             self.store.close()
             executor = self.workers()
-        # Each piece of work compiles the templates once (13 ms), and holds its documents until they are written.
+        # Each piece of work holds its documents until they are written.
         size = min(_BATCH, -(-len(jobs) // _PIECES)) if executor else _BATCH
         batches = [jobs[start : start + size] for start in range(0, len(jobs), size)]
         feeds = [[job.feed for job in batch] for batch in batches]

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from jinja2 import Environment
-
 from aggregator.errors import PublishError
 from aggregator.models import Document, Feed, Post
 from aggregator.pipeline.results import FeedResult
@@ -21,7 +19,7 @@ _RENDERERS = {"rss": rss.render, "atom": atom.render, "json": jsonfeed.render}
 
 def render_feeds(store_url: str, site: Site, output: Path, feeds: Sequence[Feed]) -> list[FeedResult]:
     """Renders feeds and writes what changed of them; a feed that fails keeps its documents, and the others go on."""
-    store, writer, templates = Store(store_url), Writer(output), pages.environment()
+    store, writer = Store(store_url), Writer(output)
     results, documents = [], []
     try:
         with store.read() as tx:
@@ -30,7 +28,7 @@ def render_feeds(store_url: str, site: Site, output: Path, feeds: Sequence[Feed]
                 posts = selection.posts
                 updated = max((stamp(post.changed) for post in posts), default=None)
                 try:
-                    documents.append(_documents(feed, posts, site, templates))
+                    documents.append(_documents(feed, posts, site))
                 except PublishError as error:
                     results.append(FeedResult(feed.slug, error=str(error)))
                     documents.append([])
@@ -48,9 +46,9 @@ def render_front(counted: Sequence[tuple[Feed, int]], site: Site, output: Path) 
     return result
 
 
-def _documents(feed: Feed, posts: Sequence[Post], site: Site, templates: Environment) -> list[Document]:
+def _documents(feed: Feed, posts: Sequence[Post], site: Site) -> list[Document]:
     documents = [_RENDERERS[name](feed, posts, site) for name in feed.formats]
-    return [*documents, pages.feed_page(feed, posts, site, templates=templates)]
+    return [*documents, pages.feed_page(feed, posts, site)]
 
 
 def _written(

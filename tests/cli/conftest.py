@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import NamedTuple
 import pytest
 
 from aggregator.cli import main
+
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class Said(NamedTuple):
@@ -27,7 +30,8 @@ def aggregator(monkeypatch, capfd) -> Callable[..., Said]:
         with pytest.raises(SystemExit) as ended:
             main()
         said = capfd.readouterr()
-        return Said(int(ended.value.code or 0), said.out, said.err)
+        # FORCE_COLOR and the like, which CI sets for pytest, colour the command's help and faults, too.
+        return Said(int(ended.value.code or 0), _COLOUR.sub("", said.out), _COLOUR.sub("", said.err))
 
     return run
 

@@ -3,6 +3,7 @@
 import pickle
 import time
 import tracemalloc
+from contextlib import suppress
 
 import pytest
 
@@ -794,3 +795,15 @@ def test_p5_a_prefix_that_nobody_declared_is_as_if_it_were_not_there():
     body = f"<rss rss:version=2.0>\n<rss:channel><rss:title>F</rss:title>{items}</rss:channel></rss>".encode()
     [draft] = parse_feed(body, url="https://e.example/feed").drafts
     assert (draft.title, draft.link) == ("One", "https://e.example/1")
+
+
+def test_p7_a_namespace_that_would_be_written_out_for_every_element_is_refused():
+    long = "urn:" + "x" * 100_000
+    body = f'<rss version="2.0" xmlns:a="{long}"><channel>{"<a:b>" * 1500}{"</a:b>" * 1500}</channel></rss>'
+    with pytest.raises(ParseError, match="namespace of more than 500"):
+        parse_feed(body.encode(), url=URL)
+    unclosed = "<rss " + 'xmlns="' * 100_000
+    begun = time.process_time()
+    with suppress(ParseError):
+        parse_feed(unclosed.encode(), url=URL)
+    assert time.process_time() - begun < 5

@@ -35,13 +35,8 @@ def test_p10_whatever_a_post_holds_every_document_is_well_formed(feed, site, pos
 
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(post=POSTS)
-def test_p10_whatever_a_post_holds_its_page_is_utf_8(feed, site, templates, post):
-    assert "</html>" in pages.feed_page(feed, [post], site, templates=templates).body.decode()
-
-
-@pytest.fixture(scope="module")
-def templates():
-    return pages.environment()
+def test_p10_whatever_a_post_holds_its_page_is_utf_8(feed, site, post):
+    assert "</html>" in pages.feed_page(feed, [post], site).body.decode()
 
 
 def test_a_feed_that_cannot_be_built_is_told_by_name(feed, site):

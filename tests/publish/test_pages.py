@@ -10,11 +10,6 @@ from aggregator.publish import pages
 DATA = Path(__file__).parent / "data"
 
 
-@pytest.fixture(scope="module")
-def templates():
-    return pages.environment()
-
-
 @pytest.fixture
 def feeds(feed):
     below = Category(("新媒体", "CI/CD"))
@@ -48,45 +43,44 @@ def hrefs(document, path="//a/@href"):
     return html.fromstring(document.body).xpath(path)
 
 
-def test_the_site_page_is_what_the_golden_file_says(golden, feeds, site, templates):
-    document = pages.site_page(feeds, site, templates=templates)
+def test_the_site_page_is_what_the_golden_file_says(golden, feeds, site):
+    document = pages.site_page(feeds, site)
     assert (document.path, document.media_type) == ("index.html", "text/html; charset=utf-8")
     golden(DATA / "site.html", document.body)
 
 
-def test_a_feed_page_is_what_the_golden_file_says(golden, feed, rich_posts, site, templates):
-    document = pages.feed_page(feed, rich_posts, site, templates=templates)
+def test_a_feed_page_is_what_the_golden_file_says(golden, feed, rich_posts, site):
+    document = pages.feed_page(feed, rich_posts, site)
     assert document.path == "category/新媒体/index.html"
     golden(DATA / "feed.html", document.body)
 
 
-def test_the_same_posts_give_the_same_bytes_from_a_new_environment(feed, rich_posts, site, templates):
-    assert pages.feed_page(feed, rich_posts, site) == pages.feed_page(feed, rich_posts, site, templates=templates)
+def test_the_same_posts_give_the_same_bytes_again(feed, rich_posts, site):
+    assert pages.feed_page(feed, rich_posts, site) == pages.feed_page(feed, rich_posts, site)
 
 
-def test_links_to_our_own_documents_are_relative_and_lead_to_them(feeds, feed, site, templates):
-    found = hrefs(pages.site_page(feeds, site, templates=templates))
+def test_links_to_our_own_documents_are_relative_and_lead_to_them(feeds, feed, site):
+    found = hrefs(pages.site_page(feeds, site))
     assert "all/index.html" in found
     assert "category/%E6%96%B0%E5%AA%92%E4%BD%93/CI-CD~008315e3/atom.xml" in found
     assert not [href for href in found if ":" in href or href.startswith("/")]
-    page = pages.feed_page(feed, [], site, templates=templates)
+    page = pages.feed_page(feed, [], site)
     assert hrefs(page, "//nav/a/@href") == ["../../index.html"]
     assert hrefs(page, "//link[@rel='alternate']/@href") == ["rss.xml", "atom.xml", "feed.json"]
 
 
-def test_a_category_without_a_feed_is_named_but_leads_nowhere(feeds, site, templates):
-    page = html.fromstring(pages.site_page(feeds, site, templates=templates).body)
+def test_a_category_without_a_feed_is_named_but_leads_nowhere(feeds, site):
+    page = html.fromstring(pages.site_page(feeds, site).body)
     assert page.xpath("//span[@class='name']/text()") == ["编程"]
 
 
-def test_markup_in_any_text_is_only_text(make_post, feed, site, templates):
+def test_markup_in_any_text_is_only_text(make_post, feed, site):
     evil = '"><script>alert(1)</script>'
     post = make_post(title=evil, content=f"<p>{evil.replace('<', '&lt;')}</p>", summary="", language='en" onload="x')
     page = pages.feed_page(
         dataclasses.replace(feed, title=evil, description=evil),
         [post],
         dataclasses.replace(site, title=evil),
-        templates=templates,
     )
     tree = html.fromstring(page.body)
     assert tree.xpath("//script") == []
@@ -97,50 +91,44 @@ def test_markup_in_any_text_is_only_text(make_post, feed, site, templates):
 @pytest.mark.parametrize(
     "url", ["javascript:alert(1)", "java\tscript:alert(1)", "data:text/html,x", "vbscript:x", "file:///etc"]
 )
-def test_h3_only_web_addresses_are_linked_and_shown(make_post, feed, site, templates, url):
-    page = pages.feed_page(feed, [make_post(link=url, image=url)], site, templates=templates)
+def test_h3_only_web_addresses_are_linked_and_shown(make_post, feed, site, url):
+    page = pages.feed_page(feed, [make_post(link=url, image=url)], site)
     assert hrefs(page, "//article//a/@href") == []
     assert hrefs(page, "//img/@src") == []
 
 
-def test_a_page_runs_no_script_and_asks_nobody_but_for_the_posts_pictures(feed, rich_posts, site, templates):
-    tree = html.fromstring(pages.feed_page(feed, rich_posts, site, templates=templates).body)
+def test_a_page_runs_no_script_and_asks_nobody_but_for_the_posts_pictures(feed, rich_posts, site):
+    tree = html.fromstring(pages.feed_page(feed, rich_posts, site).body)
     assert tree.xpath("//script | //link[@rel='stylesheet'] | //iframe") == []
     assert all(src.startswith("https://img.example.com/") for src in tree.xpath("//@src"))
     assert "default-src 'none'" in tree.xpath("//meta[@http-equiv='Content-Security-Policy']/@content")[0]
 
 
-def test_a_page_says_its_language_and_each_posts_where_it_differs(feed, rich_posts, site, templates):
-    tree = html.fromstring(pages.feed_page(feed, rich_posts, site, templates=templates).body)
+def test_a_page_says_its_language_and_each_posts_where_it_differs(feed, rich_posts, site):
+    tree = html.fromstring(pages.feed_page(feed, rich_posts, site).body)
     assert tree.get("lang") == "zh-CN"
     assert tree.xpath("//article/@lang") == ["en"]
 
 
-def test_a_post_is_dated_in_the_sites_zone(feed, make_post, site, templates):
+def test_a_post_is_dated_in_the_sites_zone(feed, make_post, site):
     post = make_post(published=make_post().published.replace(hour=23))
-    tree = html.fromstring(pages.feed_page(feed, [post], site, templates=templates).body)
+    tree = html.fromstring(pages.feed_page(feed, [post], site).body)
     assert tree.xpath("//time/text()") == ["2021-07-05"]
 
 
-def test_an_excerpt_is_the_beginning_and_not_the_whole(feed, make_post, site, templates):
-    tree = html.fromstring(
-        pages.feed_page(feed, [make_post(content="<p>字</p>" * 1000)], site, templates=templates).body
-    )
+def test_an_excerpt_is_the_beginning_and_not_the_whole(feed, make_post, site):
+    tree = html.fromstring(pages.feed_page(feed, [make_post(content="<p>字</p>" * 1000)], site).body)
     assert len(tree.xpath("//p[@class='text']/text()")[0]) <= pages.EXCERPT + 1
 
 
-def test_p10_control_characters_break_no_page(feed, make_post, site, templates):
-    page = pages.feed_page(feed, [make_post(title="a\x00b\ud800", tags=("\x1f",))], site, templates=templates)
+def test_p10_control_characters_break_no_page(feed, make_post, site):
+    page = pages.feed_page(feed, [make_post(title="a\x00b\ud800", tags=("\x1f",))], site)
     assert html.fromstring(page.body).xpath("//article/h2/text()") == ["ab"]
 
 
 @pytest.mark.parametrize("name", ["site", "feed"])
-def test_headings_and_landmarks_are_in_order(feeds, feed, rich_posts, site, templates, name):
-    page = (
-        pages.site_page(feeds, site, templates=templates)
-        if name == "site"
-        else pages.feed_page(feed, rich_posts, site, templates=templates)
-    )
+def test_headings_and_landmarks_are_in_order(feeds, feed, rich_posts, site, name):
+    page = pages.site_page(feeds, site) if name == "site" else pages.feed_page(feed, rich_posts, site)
     tree = html.fromstring(page.body)
     assert [len(tree.xpath(f"//{tag}")) for tag in ("h1", "header", "main", "footer")] == [1, 1, 1, 1]
     assert all(image.get("alt") is not None for image in tree.xpath("//img"))

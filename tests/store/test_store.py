@@ -49,13 +49,16 @@ def test_opening_twice_changes_nothing(store):
         assert len(tx.feeds.select([Category.parse("a")], None).posts) == 1
 
 
-def test_r4_a_store_of_a_newer_version_is_refused(store, store_url):
+def test_r4_a_store_of_a_newer_version_is_refused(store_url):
+    store = Store(store_url)
+    store.open()
     engine = create_engine(store_url)
     with engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     engine.dispose()
     with pytest.raises(StoreError, match="newer version"):
         store.open()
+    store.close()
 
 
 def test_r4_a_corrupt_store_says_how_to_recover(tmp_path):
