@@ -68,10 +68,13 @@ def resolve(url: str, base: str | None = None) -> str | None:
 
 def safe_link(url: str, base: str | None = None) -> str | None:
     """The URL a link may lead to: absolute http(s), or one of `LINK_SCHEMES`; None for everything else."""
-    scheme = _SCHEME.match(_stripped(url))
+    if _VALID.fullmatch(url):
+        return url
+    text = _stripped(url)
+    scheme = _SCHEME.match(text)
     if scheme is None or scheme[1].lower() not in LINK_SCHEMES:
         return resolve(url, base)
-    return _encoded(_stripped(url))
+    return _encoded(text)
 
 
 def safe_image(url: str, base: str | None = None) -> str | None:
@@ -129,7 +132,8 @@ def strip_tracking(url: str) -> str:
 
 
 def _stripped(url: str) -> str:
-    return _INNER.sub("", url.strip(_EDGES))
+    text = url.strip(_EDGES)
+    return text if text.isprintable() else _INNER.sub("", text)
 
 
 def _encoded(text: str) -> str:

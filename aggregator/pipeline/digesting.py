@@ -18,7 +18,7 @@ from aggregator.models import Draft, FeedHints, Fetched, Parsed, Seen, SeenItem
 from aggregator.normalize.identity import Identity, identify
 from aggregator.normalize.post import Normalizer, is_empty
 from aggregator.pipeline.finding import Finder
-from aggregator.pipeline.matching import Changes, hash_of, prepare, settle
+from aggregator.pipeline.matching import Changes, Written, prepare, settle, written
 from aggregator.pipeline.normalizing import normalizer
 from aggregator.pipeline.rules import rules_digest
 from aggregator.store.codec import read_draft
@@ -142,8 +142,9 @@ class _Matching:
         remembered: dict[str, SeenItem] = {}
         wants: list[str] = []
         for number, identity in zip(numbers, identities, strict=True):
-            draft, item = parsed.drafts[number], parsed.seen.get(number)
-            hashed = item.draft_hash if item else hash_of(draft)
+            draft = parsed.drafts[number]
+            fresh = None if number in parsed.seen else written(draft)
+            hashed = fresh.hash if fresh else parsed.seen[number].draft_hash
             if parsed.items and parsed.items[number]:
                 remembered[parsed.items[number]] = SeenItem(draft.guid, draft.link, draft.title, hashed)
             if identity is None:
@@ -153,7 +154,7 @@ class _Matching:
                 changes.unchanged += 1
                 finder.claim(stored)
                 continue
-            is_new = self._settle(tx, finder, draft, identity, hashed, done)
+            is_new = self._settle(tx, finder, draft, identity, fresh, done)
             if self._lacks_article(draft, is_new=is_new):
                 wants.append(draft.link or "")
         self.found.wants = tuple(dict.fromkeys(wants))
@@ -165,16 +166,23 @@ class _Matching:
         return self.task.source.fulltext and self.task.articles is None and is_new and bool(draft.link)
 
     def _settle(
-        self, tx: Transaction, finder: Finder, draft: Draft, identity: Identity, hashed: str, done: set[int]
+        self,
+        tx: Transaction,
+        finder: Finder,
+        draft: Draft,
+        identity: Identity,
+        fresh: Written | None,
+        done: set[int],
     ) -> bool:
         """Files a draft that is new or changed; says whether the store had no post for it."""
         changes, site = self.found.changes, self.task.site
-        prepared = prepare(self.normalize, self._with_article(draft), identity, self.task.now, hashed)
+        told = self._with_article(draft)
+        prepared = prepare(self.normalize, told, identity, self.task.now, fresh if told is draft else None)
         key, known = finder.find(prepared)
         if known is not None and self.task.source.fulltext and not self._article(draft):
             kept = read_draft(tx.posts.draft(known.id)).article
             if kept:  # it was fetched when the post was new, and stays what it is while the feed's own text changes
-                prepared = prepare(self.normalize, replace(draft, article=kept), identity, self.task.now, hashed)
+                prepared = prepare(self.normalize, replace(draft, article=kept), identity, self.task.now)
         if known is not None and known.id in done:  # made anew from its stored draft a moment ago: the fresh one wins
             changes.entries = [entry for entry in changes.entries if entry.id != known.id]
         title = prepared.post.title or prepared.post.link or prepared.post.guid

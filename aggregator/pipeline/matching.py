@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from aggregator.models import Draft, Post, State
 from aggregator.normalize.identity import Identity, mint_guid
@@ -48,21 +49,28 @@ class Changes:
         return len(self.entries) - self.new
 
 
-def hash_of(draft: Draft) -> str:
-    """The hash of what its source gave; where that was does not count, nor what its page says.
+class Written(NamedTuple):
+    """A draft in the store's form, and the hash of what its source gave."""
 
-    A feed's title may hold the hour.
-    """
-    return digest(draft_bytes(draft, without=("origin", "article")))
+    raw: bytes
+    hash: str
+
+
+def written(draft: Draft) -> Written:
+    """Where a draft was found does not count for its hash (a feed's title may hold the hour), nor what its page says."""
+    raw = draft_bytes(draft)
+    if draft.origin is None and not draft.article:
+        return Written(raw, digest(raw))
+    return Written(raw, digest(draft_bytes(draft, without=("origin", "article"))))
 
 
 def prepare(
-    normalize: Normalizer, draft: Draft, identity: Identity, now: datetime, hashed: str | None = None
+    normalize: Normalizer, draft: Draft, identity: Identity, now: datetime, kept: Written | None = None
 ) -> Prepared:
-    """Normalises a draft, whose hash the caller may know."""
+    """Normalises a draft, which the caller may have written already."""
     post, dated, warnings = normalize(draft, identity, now)
-    packed = pack(draft_bytes(draft))
-    return Prepared(post, dated, identity, draft.path, packed, hashed or hash_of(draft), warnings)
+    raw, hashed = kept or written(draft)
+    return Prepared(post, dated, identity, draft.path, pack(raw), hashed, warnings)
 
 
 def settle(changes: Changes, prepared: Prepared, *, key: str, known: Known | None, base_url: str) -> int:

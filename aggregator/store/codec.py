@@ -16,6 +16,8 @@ from aggregator.models import Category, Draft, Enclosure, Media, Origin, Person,
 _T = TypeVar("_T", Person, Enclosure, Media, Origin)
 _COMPRESSION = 1  # zlib's fastest: 6 KB of HTML in 0.1 ms, a third larger than its best, which takes four times as long
 
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
 _DRAFT_PLAIN = tuple(
     field.name
     for field in fields(Draft)
@@ -33,7 +35,7 @@ def draft_bytes(draft: Draft, *, without: tuple[str, ...] = ()) -> bytes:
     data |= _nested(draft)
     for name in without:
         data.pop(name, None)
-    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    return _JSON(data).encode("utf-8", "surrogatepass")
 
 
 def pack(raw: bytes) -> bytes:
@@ -58,7 +60,7 @@ def details(post: Post) -> str:
         data["tags"] = post.tags
     if post.rights:
         data["rights"] = post.rights
-    return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    return _JSON(data)
 
 
 def read_details(text: str) -> dict[str, Any]:
