@@ -20,7 +20,7 @@ from aggregator.ingest.entryscope import ScopedReader
 
 # What a handler of feedparser's may raise on input that its author did not think of.
 SURPRISES = (ValueError, TypeError, LookupError, OverflowError, AttributeError, RecursionError)
-C1 = re.compile("[\x80-\x9f]")  # what feedparser takes for windows-1252
+_C1 = re.compile(rb"\xc2[\x80-\x9f]")
 _LONG_NAME = 200  # characters with its namespace, which is written once and stands before each name
 _MANY_ATTRIBUTES = 20  # the long way counts them
 _SCOPING = ("base", "lang", "xmlns")  # attributes that feedparser itself reads; with a prefix they have a space in them
@@ -39,6 +39,17 @@ _CONTENTS = frozenset(
 )
 _STORED_OTHERWISE = ("content", "description", "link", "title")
 _STORED_ELSEWHERE = ("category", "tags", "itunes_keywords")  # by their handlers
+
+
+def has_c1(text: str) -> bool:
+    """Whether a text has a C1 control in it, which feedparser takes for windows-1252.
+
+    Only what is in U+0080 to U+00BF begins with that byte in UTF-8: to look for it takes a tenth of the time.
+    """
+    if text.isascii():
+        return False
+    data = text.encode("utf-8", "surrogatepass")
+    return b"\xc2" in data and _C1.search(data) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +181,7 @@ class QuickReader(ScopedReader):
             return super().pop(element, strip_whitespace)  # type: ignore[misc, no-any-return]
         _, expects_text, pieces = stack[-1]
         text = "".join(pieces)
-        if C1.search(text):
+        if has_c1(text):
             return super().pop(element, strip_whitespace)  # type: ignore[misc, no-any-return]
         del stack[-1]
         if strip_whitespace:

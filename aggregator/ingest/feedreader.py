@@ -19,7 +19,7 @@ from xml.sax.xmlreader import InputSource
 from feedparser.api import LooseFeedParser, StrictFeedParser
 
 from aggregator.ingest.entryscope import MAX_ELEMENTS, TooMuch
-from aggregator.ingest.feedquick import C1, SURPRISES, QuickParser, QuickReader
+from aggregator.ingest.feedquick import SURPRISES, QuickParser, QuickReader, has_c1
 from aggregator.ingest.feedtext import mended
 
 _MAX_NAMES = 200
@@ -47,7 +47,7 @@ class _Text(str):
     __slots__ = ()
 
     def translate(self, table: Any) -> str:
-        return super().translate(table) if C1.search(self) else str(self)
+        return super().translate(table) if has_c1(self) else str(self)
 
 
 class _Params(dict[str, Any]):

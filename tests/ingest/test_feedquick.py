@@ -401,3 +401,8 @@ def test_no_key_of_a_content_has_another_name_in_feedparsers_dictionaries():
     assert not set(feedparser.util.FeedParserDict.keymap) & {
         *("type", "language", "base", "base64", "mode", "src", "value")
     }
+
+
+@given(st.text(st.one_of(st.characters(), st.characters(max_codepoint=0x100))))
+def test_c1_controls_are_found(text: str) -> None:
+    assert feedquick.has_c1(text) == any("\x80" <= character <= "\x9f" for character in text)
