@@ -102,10 +102,12 @@ _RENAMED = {
     **dict.fromkeys(("menu", "dir"), "ul"),
     "listing": "pre",
 }
-_RENAMED_TAG = re.compile(rf"<(/?)({'|'.join(_RENAMED)})(?=[\s/>])", re.IGNORECASE)
-_TAG = re.compile(r"<[a-z][^<>]*>")
+_RENAMED_TAG = re.compile(rf"<(/?)((?ai:{'|'.join(_RENAMED)}))(?=[\s/>])")  # without (?a) `ı` is an `i`, too
+_RENAMED_START = re.compile(rf"</?(?:{'|'.join(sorted(_RENAMED))})".encode())  # in lower case: few posts have one
+_VOID = re.compile(VOID.pattern.encode())
+_TAG = re.compile(rb"<[a-z][^<>]*>")
 # A line break in an attribute, of which XML §3.3.3 would make a space, and a space is part of a URL.
-_BROKEN_LINE = re.compile(r"<[a-z][^<>\n\t]*+[\n\t]")
+_BROKEN_LINE = re.compile(rb"<[a-z][^<>\n\t]*+[\n\t]")
 _CONTROLS = bytes({*range(0x20), 0x7F} - {0x09, 0x0A, 0x0D})
 # C1 controls, U+FFFD to U+FFFF: no XML, or a warning of the feed validator.
 _UNFIT = re.compile(rb"\xc2[\x80-\x9f]|\xef\xbf[\xbd-\xbf]")
@@ -173,6 +175,8 @@ class HtmlCleaner:
             return CleanHtml()
         html, warnings = bounded(html)
         text, flat = flattened(self._sanitised(html))
+        if "<" not in text:
+            return CleanHtml(_finished(text), (), warnings)
         try:
             root = etree.fromstring(_as_xml(text), self._parser)
         except etree.XMLSyntaxError:  # unheard of; without a tree nothing can be vouched for but the text
@@ -191,11 +195,12 @@ class HtmlCleaner:
         return CleanHtml(_written(root), images, (*warnings, *flat))
 
     def _sanitised(self, html: str) -> str:
-        renamed = _RENAMED_TAG.sub(lambda match: f"<{match[1]}{_RENAMED[match[2].lower()]}", html)
+        if _RENAMED_START.search(html.encode("utf-8", "surrogatepass").lower()):
+            html = _RENAMED_TAG.sub(lambda match: f"<{match[1]}{_RENAMED[match[2].lower()]}", html)
         try:
-            return self._nh3.clean(renamed)
+            return self._nh3.clean(html)
         except UnicodeEncodeError:  # lone surrogates
-            return self._nh3.clean(renamed.encode("utf-8", "ignore").decode())
+            return self._nh3.clean(html.encode("utf-8", "ignore").decode())
 
     def _restructure(self, root: HtmlElement, base: str | None) -> None:
         """Makes of frames, noscript and background images what a feed reader can show."""
@@ -228,11 +233,21 @@ class HtmlCleaner:
 
 def _as_xml(clean: str) -> bytes:
     """What nh3 wrote, as well-formed XML 1.0: its only entity that XML lacks is `&nbsp;`."""
-    closed = VOID.sub(r"<\1/>", clean).replace("&nbsp;", "\u00a0")
+    closed = _VOID.sub(rb"<\1/>", _fit(clean))
     if _BROKEN_LINE.search(closed):
-        closed = _TAG.sub(lambda match: match[0].replace("\n", "&#10;").replace("\t", "&#9;"), closed)
-    data = f"<div>{closed}</div>".encode().translate(None, _CONTROLS)
+        closed = _TAG.sub(lambda match: match[0].replace(b"\n", b"&#10;").replace(b"\t", b"&#9;"), closed)
+    return b"<div>%b</div>" % closed
+
+
+def _fit(clean: str) -> bytes:
+    """What nh3 wrote, of characters that XML and the feed validator take."""
+    data = clean.encode().replace(b"&nbsp;", b"\xc2\xa0").translate(None, _CONTROLS)
     return _UNFIT.sub(b"", data) if b"\xc2" in data or b"\xef\xbf" in data else data
+
+
+def _finished(clean: str) -> str:
+    """What nh3 wrote of a text without elements: what its tree would be written as, without the tree."""
+    return _fit(clean).decode().replace("\r\n", "\n").replace("\r", "\n").strip()
 
 
 def _written(root: HtmlElement) -> str:

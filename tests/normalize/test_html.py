@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from aggregator.images.rewrite import LAZY
+from aggregator.normalize import html
+from aggregator.normalize.bounds import flattened
 from aggregator.normalize.html import CleanHtml, HtmlCleaner
 
 BASE = "https://blog.example/d/post"
@@ -459,3 +461,15 @@ def test_cleaning_is_done_once_and_for_all_and_nothing_alive_is_left(markup):
 def test_any_text_is_cleaned_without_an_error(text):
     clean(text)
     clean(f"<p title='{text}'>{text}</p>", None)
+
+
+def test_a_letter_that_only_looks_like_another_makes_no_other_tag():
+    assert clean("<p>a</p><ıframe src='x'>b</ıframe>") == "<p>a</p>&lt;ıframe src='x'&gt;b"
+    assert clean("<p>a</p><noſcript >b</noſcript>") == "<p>a</p>b"
+
+
+@given(st.text(st.one_of(st.sampled_from("&#<>;\r\n\t \xa0\x00\x85\ufeff\ufffe\ufdd0abxnbsp10"), st.characters())))
+def test_a_text_without_elements_is_what_its_tree_would_be(text):
+    (sanitised, _) = flattened(CLEANER._sanitised(text))
+    if "<" not in sanitised:
+        assert CLEANER.clean(text, BASE).html == html._written(etree.fromstring(html._as_xml(sanitised)))
