@@ -128,6 +128,7 @@ _CLOSED_BY = {  # an element, and the parents that its start tag would have clos
 _OPEN, _GONE = "x-open", "x-gone"  # marks: without its tags, without its content too
 _MEDIA = frozenset({"audio", "picture", "track", "video"})
 _CHECKED = frozenset({"href", "cite", "style", "class"})
+_TRIMMED = frozenset(_LOADED_LATE) | {tag for tag, names in _ATTRIBUTES.items() if tag != "*" and names & _CHECKED}
 _INLINE = _words(
     "a abbr acronym b bdi big cite code del dfn em i ins kbd mark q s samp small span strike strong sub sup tt u var"
 )
@@ -186,9 +187,7 @@ class HtmlCleaner:
         if "<x-" in text or "style=" in text:
             self._restructure(root, base)
         images = self._images(root, partial(safe_image, base=base))
-        for element in reversed(list(root.iter())):
-            if element is not root:
-                _finish(element, base)
+        _finish(root, base, styled="style=" in text)
         _strip(root)
         _mend(root)
         del held
@@ -264,23 +263,27 @@ def _player(frame: HtmlElement, src: str) -> HtmlElement:
     return frame.makeelement("iframe", {**attributes, "sandbox": _SANDBOX, "allowfullscreen": "", "loading": "lazy"})
 
 
-def _finish(element: HtmlElement, base: str | None) -> None:
-    """Leaves of an element what may be published; one that holds nothing is removed."""
-    tag = element.tag
-    names = element.keys()
-    if names:
-        _trim(element, tag, names, base)
-    if tag in _MEDIA:
-        _finish_media(element, tag)
-    elif tag in _INLINE:
-        if _is_empty(element, spaces=False):
-            element.tag = _GONE
-        elif tag == "a" and element.get("href") is None:
+def _finish(root: HtmlElement, base: str | None, *, styled: bool) -> None:
+    """Leaves of each element below the root what may be published; one that holds nothing is marked to be removed.
+
+    Without `styled` no element has a style.
+    """
+    for element in reversed(list(root.iterdescendants())):
+        tag = element.tag
+        if styled or tag in _TRIMMED:
+            _trim(element, tag, base)
+        if tag in _INLINE:
+            if not element.text and _is_empty(element, spaces=False):  # most begin with a text, and are done with here
+                element.tag = _GONE
+            elif tag == "a" and element.get("href") is None:
+                element.tag = _OPEN
+        elif tag in _BLOCKS:
+            if _is_empty(element, spaces=True):
+                element.tag = _GONE
+        elif tag in _MEDIA:
+            _finish_media(element, tag)
+        elif tag == "noscript":
             element.tag = _OPEN
-    elif tag in _BLOCKS and _is_empty(element, spaces=True):
-        element.tag = _GONE
-    elif tag == "noscript":
-        element.tag = _OPEN
 
 
 def _finish_media(element: HtmlElement, tag: str) -> None:
@@ -296,7 +299,7 @@ def _finish_media(element: HtmlElement, tag: str) -> None:
 
 def _is_empty(element: HtmlElement, *, spaces: bool) -> bool:
     """Whether an element shows nothing; `spaces`: also where all it has is white space."""
-    text = element.text  # most elements begin with one, and are done with here
+    text = element.text
     if text and not (spaces and text.isspace()):
         return False
     for child in element:
@@ -331,10 +334,11 @@ def _mend(root: HtmlElement) -> None:
         _strip(root)
 
 
-def _trim(element: HtmlElement, tag: str, names: list[str], base: str | None) -> None:
+def _trim(element: HtmlElement, tag: str, base: str | None) -> None:
     """Removes the attributes that were for our eyes only, and makes those that stay safe."""
-    for name in names:
-        if tag in _LOADED_LATE and name in _LATE:
+    is_late = tag in _LOADED_LATE
+    for name in element.keys():  # noqa: SIM118 - an lxml element is no dict
+        if is_late and name in _LATE:
             del element.attrib[name]
         elif name in _CHECKED:
             written = element.get(name)
