@@ -8,10 +8,11 @@ from fnmatch import fnmatchcase
 
 BLANK_DATA_CHARS = 256  # a one-pixel GIF takes 80, a one-pixel PNG 120, and no picture worth showing fits
 
-_HOSTS = re.compile(
-    r"(?:[\w-]+\.)*(?:picsum\.photos|placehold\.(?:it|co)|placeholder\.com|dummyimage\.com|placekitten\.com|placeimg\.com"
-    r"|fakeimg\.pl|loremflickr\.com|lorempixel\.com)(?::\d+)?"
+_RANDOM = (
+    *("picsum.photos", "placehold.it", "placehold.co", "placeholder.com", "dummyimage.com", "placekitten.com"),
+    *("placeimg.com", "fakeimg.pl", "loremflickr.com", "lorempixel.com"),
 )
+_HOSTS = re.compile(rf"(?:[\w-]+\.)*(?:{'|'.join(map(re.escape, _RANDOM))})(?::\d+)?")
 _NAME = re.compile(
     r"(?:img|image|pic|icon|bg)?[-_]?"
     r"(?:loading|loadimg|load|loader|lazy|lazyload|blank|spacer|placeholder|transparent|trans|pixel|clear|empty|gr[ae]y"
@@ -33,6 +34,9 @@ def is_placeholder(url: str, more: Iterable[str] = ()) -> bool:
         return True
     address = text.partition("//")[2] or text
     path = address.partition("?")[0].partition("#")[0]
-    if _HOSTS.fullmatch(path.partition("/")[0]) or _NAME.fullmatch(path.rpartition("/")[2]):
+    host = path.partition("/")[0]
+    if host.partition(":")[0].endswith(_RANDOM) and _HOSTS.fullmatch(host):
+        return True
+    if _NAME.fullmatch(path.rpartition("/")[2]):
         return True
     return any(fnmatchcase(address, glob.lower()) for glob in more)

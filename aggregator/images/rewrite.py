@@ -38,14 +38,16 @@ def rewrite_images(
     resolve: Callable[[str], str | None],
     unwrap: Callable[[str], str],
     placeholders: Iterable[str] = (),
+    styles: bool = True,
 ) -> tuple[str, ...]:
     """Leaves every image URL below `root` absolute and at its origin, and returns those of the real images in order.
 
     `resolve` makes a URL absolute, or says None where it must not be shown; `unwrap` recovers the origin behind
     proxies. Text is never touched, and neither is a link, except one around an image that leads to the image.
     Images without any source, and those of one pixel, are removed. Done twice it changes nothing more.
+    Without `styles` those in inline styles stay as they are, for a caller who lets none through.
     """
-    return _Pass(resolve, unwrap, tuple(placeholders)).run(root)
+    return _Pass(resolve, unwrap, tuple(placeholders)).run(root, styles=styles)
 
 
 class _Pass:
@@ -59,7 +61,7 @@ class _Pass:
         self._placeholders = placeholders
         self._found: list[str] = []
 
-    def run(self, root: HtmlElement) -> tuple[str, ...]:
+    def run(self, root: HtmlElement, *, styles: bool) -> tuple[str, ...]:
         for element in list(root.iterdescendants("noscript")):
             self._noscript(element)
         _strip(root)
@@ -74,8 +76,9 @@ class _Pass:
         for element in list(root.iter(*handlers)):
             handlers[element.tag](element)
         for element in root.iter("a"):
-            self._link(element)
-        for element in cast("list[HtmlElement]", _STYLED(root)):
+            if len(element):
+                self._link(element)
+        for element in cast("list[HtmlElement]", _STYLED(root)) if styles else ():
             self._style(element)
         _strip(root)
         return tuple(self._found)
@@ -105,8 +108,12 @@ class _Pass:
         return None
 
     def _candidates(self, text: str | None) -> tuple[Candidate, ...]:
-        found = ((self._url(url), descriptor) for url, descriptor in parse_srcset(text or "")[:_MAX_CANDIDATES])
-        return tuple(Candidate(url, descriptor) for url, descriptor in found if url and not url.startswith("data:"))
+        found = []
+        for written, descriptor in parse_srcset(text or "")[:_MAX_CANDIDATES]:
+            url = self._url(written)
+            if url and not url.startswith("data:"):
+                found.append(Candidate(url, descriptor))
+        return tuple(found)
 
     def _srcset(self, element: HtmlElement) -> tuple[Candidate, ...]:
         """Writes the srcset of an img or source, from the attribute that holds a usable one."""
@@ -138,7 +145,8 @@ class _Pass:
         if src is None or _is_missing(src) or _is_pixel(element):
             _drop(element)
             return
-        element.attrib["src"] = src
+        if src != written:
+            element.attrib["src"] = src
         _drop_lazy(element)
         if real:
             self._found.append(src)

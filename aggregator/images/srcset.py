@@ -44,7 +44,7 @@ def parse_srcset(text: str) -> tuple[Candidate, ...]:
         else:
             rest = _DESCRIPTORS.match(text, position)
             assert rest is not None  # it matches the empty string
-            descriptor, position = re.sub(_SPACES, " ", rest[0].strip(_SPACE)), rest.end()
+            descriptor, position = _SPACES.sub(" ", rest[0].strip(_SPACE)), rest.end()
         if _DESCRIPTOR.fullmatch(descriptor):
             candidates.append(Candidate(url, descriptor))
 

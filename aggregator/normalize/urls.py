@@ -82,6 +82,8 @@ def safe_image(url: str, base: str | None = None) -> str | None:
 
     SVG is left out because it can hold script, and anything over `MAX_DATA_CHARS` because every feed would carry it.
     """
+    if _VALID.fullmatch(url):
+        return url
     if url.lstrip(_EDGES)[:5].lower() == "data:":
         text = _INNER.sub("", url.strip(_EDGES)).replace(" ", "")
         return text if len(text) <= MAX_DATA_CHARS and _RASTER.fullmatch(text) else None

@@ -48,6 +48,6 @@ def _images_made_whole(images: Images) -> tuple[HtmlCleaner, Callable[[str], str
         return table.unwrap(url).origin
 
     def rewrite(root: HtmlElement, resolve: Callable[[str], str | None]) -> tuple[str, ...]:
-        return rewrite_images(root, resolve=resolve, unwrap=unwrap)
+        return rewrite_images(root, resolve=resolve, unwrap=unwrap, styles=False)  # none that load anything are left
 
     return HtmlCleaner(images=rewrite), unwrap
