@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, Table, insert
@@ -18,7 +19,7 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[dict[str, A
         return
     compiled = insert(table).compile(dialect=connection.dialect, column_keys=list(rows[0]))
     names = getattr(compiled, "positiontup", None)
-    values: Any = [tuple(row[name] for name in names) for row in rows] if names else list(rows)
+    values: Any = list(map(itemgetter(*names), rows)) if names else list(rows)  # no table has a single column
     connection.exec_driver_sql(str(compiled), values)
 
 
