@@ -30,9 +30,7 @@ def postgresql_server() -> Iterator[str]:
     try:
         url = server.get_uri(driver="psycopg")
         admin = create_engine(url, isolation_level="AUTOCOMMIT")
-        with (
-            admin.connect() as connection
-        ):  # nothing here has to outlive a power cut, and making databases is most of it
+        with admin.connect() as connection:  # nothing here has to outlive a power cut
             for setting in ("fsync", "synchronous_commit", "full_page_writes"):
                 connection.execute(text(f"ALTER SYSTEM SET {setting} = off"))
             connection.execute(text("SELECT pg_reload_conf()"))

@@ -30,7 +30,7 @@ def read_status(config: Config, store: Store, now: datetime) -> Status:
     with store.read() as tx:
         states, counts, rendered = tx.sources.all(), tx.sources.post_counts(), tx.feeds.states()
         unasked = {source.name: tx.sources.get(source.name) for source in config.sources}
-        listed = {row.name: row.left_at is None for row in tx.subscriptions.all()}
+        listed = {row.name for row in tx.subscriptions.all()}
     sources = []
     for source in config.sources:
         state = states.get(source.name, unasked[source.name])

@@ -176,9 +176,8 @@ def _store(value: Any, info: ValidationInfo) -> Any:
 
 
 def _route(value: str) -> str:
-    if not re.fullmatch(_ROUTE, value) or re.search(
-        r"/\.{1,2}(/|$)", value
-    ):  # `..` would leave the instance's own path
+    leaves_path = re.search(r"/\.{1,2}(/|$)", value)  # the instance's own
+    if leaves_path or not re.fullmatch(_ROUTE, value):
         raise ValueError(
             "must be a path such as /36kr/newsflashes; what would stand behind its ? goes into `parameters`"
         )

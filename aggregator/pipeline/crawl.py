@@ -35,9 +35,9 @@ from aggregator.store.store import Store
 _UNWRITTEN = 64  # outcomes that wait to be written; then those who make them wait
 _BATCH = 64  # outcomes written together: a transaction costs 7 ms, however little it writes
 _BATCH_S = 0.15  # how long the first of them waits for the others
-_ARTICLES_S = 180.0  # … and the seconds that may take; a host that answers nothing must not hold up the run
-_FAILED = 3  # pages in a row that could not be had: the others will not be had either
 _ARTICLES = 50  # pages fetched for one source in one refresh; what is beyond keeps what the source gave
+_ARTICLES_S = 180.0  # that this may take: a host that answers nothing must not hold up the run
+_FAILED = 3  # pages in a row that could not be had: the others will not be had either
 
 Crawled = AskedSource | OpmlSource
 

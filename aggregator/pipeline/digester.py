@@ -8,7 +8,7 @@ from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor
 
 from aggregator.errors import IngestError
 from aggregator.pipeline.digesting import Gathered, Task, digest_answer, digest_in_worker
-from aggregator.pipeline.results import unblock
+from aggregator.pipeline.pools import unblock
 from aggregator.store.store import Store
 
 _ROOM = 96  # answers that are being digested, or were and are not written yet: posts take more memory than bodies
@@ -54,8 +54,10 @@ class Digester:
             try:
                 return executor.submit(digest_in_worker, self._store.url, task).result()
             except BrokenExecutor:
-                self._broken = True
-                unblock(executor)
+                with self._alone:  # all that were in work hear of it at once
+                    if not self._broken:
+                        unblock(executor)
+                        self._broken = True
         return self._digested_alone(task)
 
     def _digested_alone(self, task: Task) -> Gathered:

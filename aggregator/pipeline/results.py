@@ -2,32 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-import threading
 from collections.abc import Callable
 from concurrent.futures import Executor
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from aggregator.pipeline.matching import Changes
-
-_UNBLOCKING = threading.Lock()
-
-
-def unblock(executor: Executor) -> None:
-    """Lets a pool of processes of which one was killed end, which an older Python does not do by itself (gh-94777).
-
-    The thread that feeds it may be writing into a pipe that nobody reads any more, and everybody waits for that thread.
-    Debian 12 has 3.11.2. Newer ones close the pipe themselves, and it must not be closed twice: its number may be taken.
-    So the many threads that hear of the death at once come here one after the other.
-    """
-    reader = getattr(getattr(executor, "_call_queue", None), "_reader", None)
-    if reader is None or sys.version_info >= (3, 11, 5):
-        return
-    with _UNBLOCKING, suppress(OSError):
-        if not reader.closed:
-            reader.close()
 
 
 def counted(number: int, what: str) -> str:

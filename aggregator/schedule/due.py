@@ -29,9 +29,8 @@ def next_due(source: Source, state: SourceState, zone: str) -> datetime | None:
         return max(checked + wait, state.not_before or checked)
     due = _after_cron(source.every or "", checked, source.timezone or zone)
     late = (state.not_before or due) - due
-    if (
-        late > (due - checked) * _SLACK
-    ):  # a hint of a day, given seconds after seven, must not skip the next day at seven
+    # A hint of a day, given seconds after seven, must not skip the next day at seven.
+    if late > (due - checked) * _SLACK:
         due = _after_cron(source.every or "", due + late, source.timezone or zone)
     return due
 

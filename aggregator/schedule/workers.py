@@ -10,7 +10,7 @@ from concurrent.futures import Executor
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from aggregator.pipeline.results import unblock
+from aggregator.pipeline.pools import unblock
 
 if TYPE_CHECKING:
     from concurrent.futures import ProcessPoolExecutor
