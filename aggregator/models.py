@@ -209,6 +209,8 @@ class Parsed:
     link: str = ""
     warnings: tuple[str, ...] = ()
     hints: FeedHints = FeedHints()
+    hub: str = ""  # the WebSub hub that the document names, absolute; empty where it names none
+    topic: str = ""  # its own address (`rel="self"`), absolute; empty where it does not say
     context: str = ""
     items: tuple[str, ...] = ()  # as many as drafts, or none
     seen: Mapping[int, SeenItem] = field(default_factory=dict)  # by the number of the draft
@@ -277,6 +279,7 @@ class Feed:
     categories: tuple[Category, ...] = (ROOT,)
     limit: int | None = 50  # posts, newest first; None: all of them
     formats: tuple[str, ...] = ("rss", "atom", "json")
+    private: bool = False  # its directory holds a secret: it is listed nowhere, and never shown
 
 
 @dataclass(frozen=True, slots=True)

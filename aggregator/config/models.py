@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from aggregator.config.fields import (
     ALL_FORMATS,
     BaseUrl,
     ConfigPath,
     Formats,
+    HttpUrl,
     Language,
     Model,
     Pattern,
@@ -128,6 +129,54 @@ class Images(Model):
     proxies: tuple[ProxyRow, ...] = Field((), description="More proxies to unwrap, tried before the built-in ones.")
 
 
+def _token(value: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{16,200}", value.get_secret_value()):
+        raise ValueError("must be 16 to 200 letters, digits, hyphens and underscores")
+    return value
+
+
+class Serve(Model):
+    """What `aggregator daemon` serves, and where."""
+
+    host: str = Field(
+        "127.0.0.1",
+        description="The address to listen on; a web server with TLS belongs in front of anything but this machine.",
+    )
+    port: int = Field(8000, ge=0, le=65535, description="The port to listen on; 0: any that is free.")
+    access_log: bool = Field(True, description="Whether each request is logged; tokens in URLs never are.")
+    metrics: bool = Field(True, description="Whether `/metrics` (Prometheus) is served.")
+    search: bool = Field(True, description="Whether posts are indexed and `/search` is served.")
+    socket: ConfigPath | None = Field(
+        None,
+        description="Where a daemon takes work from `aggregator run`; by default beside the SQLite store, or in the "
+        "folder for run-time files of this user.",
+    )
+
+
+class StatusPage(Model):
+    """The page that says how sources and feeds stand."""
+
+    enabled: bool = Field(True, description="Whether `/status` and `/status.json` are served.")
+    token: SecretStr | None = Field(
+        None,
+        description="Who wants to see them has to know it: `/status?token=…`, or `Authorization: Bearer …`.",
+    )
+
+
+class Websub(Model):
+    """WebSub (https://www.w3.org/TR/websub/): news is pushed, to our readers and to us."""
+
+    hub: Literal["builtin"] | HttpUrl | None = Field(
+        None,
+        description="Who tells readers of our feeds that there is news: the URL of a hub, or `builtin`, our own at "
+        "`/websub`; `null`: nobody.",
+    )
+    subscribe: bool = Field(
+        True,
+        description="Whether sources that name a hub are subscribed to there; only where `base_url` is public.",
+    )
+
+
 class FeedConfig(Model):
     """A feed to publish."""
 
@@ -142,6 +191,15 @@ class FeedConfig(Model):
         50, description="Newest posts to hold; `null`: all of them."
     )
     formats: Formats = Field(ALL_FORMATS, description="Any of `rss`, `atom`, `json`.")
+    private: bool = Field(
+        False,
+        description="Whether it is listed nowhere and lies at `/private/TOKEN/SLUG/`, which `aggregator status` shows with "
+        "`--private`.",
+    )
+    token: Annotated[SecretStr, AfterValidator(_token)] | None = Field(
+        None,
+        description="The secret in a private feed's URL, at least 16 of `[A-Za-z0-9_-]`; by default one that the store keeps.",
+    )
 
 
 class ByCategory(Model):
@@ -184,4 +242,14 @@ class Config(Model):
     by_category: ByCategory = Field(
         default_factory=lambda: ByCategory.model_validate({}),
         description="One feed per category and per ancestor, without listing them.",
+    )
+    serve: Serve = Field(
+        default_factory=lambda: Serve.model_validate({}), description="What `aggregator daemon` serves, and where."
+    )
+    status: StatusPage = Field(
+        default_factory=lambda: StatusPage.model_validate({}),
+        description="The page that says how sources and feeds stand.",
+    )
+    websub: Websub = Field(
+        default_factory=lambda: Websub.model_validate({}), description="News is pushed, to our readers and to us."
     )

@@ -24,9 +24,8 @@ from aggregator.errors import ConfigError, Fault
 # Keys and kinds that the design has and the code does not yet: refused by name, so that nobody thinks they work.
 NOT_YET_KEYS: Mapping[str, frozenset[str]] = {
     "images": frozenset({"rules", "former_prefixes", "mirror", "proxy"}),
-    "feeds[]": frozenset({"match", "private"}),
+    "feeds[]": frozenset({"match"}),
     "by_category": frozenset({"match"}),
-    "": frozenset({"websub", "serve", "status"}),
 }
 _WORDS = {  # what pydantic says of these is about Python
     "model_type": "must be a mapping",

@@ -10,7 +10,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text
 
 # The newest migration in `migrations/versions`; a test holds that the migrations end in exactly these tables.
-SCHEMA_VERSION = "0002"
+SCHEMA_VERSION = "0003"
 
 metadata = MetaData()
 
@@ -42,6 +42,66 @@ sources = Table(
     Column("full_at", BigInteger),  # last gave a whole body
     Column("gone_at", BigInteger),  # answered 410 since
     Column("note", Text, nullable=False, server_default=""),  # what its operator should know
+    Column("interval_s", Integer),  # how often it is due where `every` is adaptive; None: its posts say nothing yet
+    Column("hub", Text, nullable=False, server_default=""),  # the WebSub hub that its document names
+    Column("topic", Text, nullable=False, server_default=""),  # … and the address under which it is known there
+    Column("push_until", BigInteger),  # news is pushed until then, so it is asked once a day
+)
+
+# What is kept once for the whole store: keys that sign, tokens that were minted.
+settings = Table(
+    "settings",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+# How asking went, counted by the hour: what /status draws.
+fetches = Table(
+    "fetches",
+    metadata,
+    Column("hour", BigInteger, primary_key=True, autoincrement=False),  # hours since 1970
+    Column("outcome", Text, primary_key=True),  # new | unchanged | not-modified | failed | waiting
+    Column("count", Integer, nullable=False),
+)
+
+# The words of live posts as they are looked for; what is stale is known by the hash.
+search = Table(
+    "search",
+    metadata,
+    Column("post_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("post_hash", Text, nullable=False),
+    Column("title", Text, nullable=False),  # CJK cut into pairs
+    Column("words", Text, nullable=False),  # likewise
+)
+
+# Our subscriptions at the hubs of others (WebSub §5): one for each source that names a hub.
+leases = Table(
+    "leases",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("hub", Text, nullable=False),
+    Column("topic", Text, nullable=False),
+    Column("callback", Text, nullable=False, unique=True),  # the last part of our callback's URL; nobody can guess it
+    Column("secret", Text, nullable=False),
+    Column("state", Text, nullable=False),  # asked | active | leaving
+    Column("asked_at", BigInteger, nullable=False),
+    Column("until", BigInteger),  # when the lease ends; None: not verified yet
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("not_before", BigInteger),  # when it may be tried again
+)
+
+# Who subscribed at our own hub (WebSub §5), verified.
+subscribers = Table(
+    "subscribers",
+    metadata,
+    Column("topic", Text, primary_key=True),  # the path of the document below the output
+    Column("callback", Text, primary_key=True),
+    Column("secret", Text, nullable=False),
+    Column("until", BigInteger, nullable=False),
+    Column("sent", Text, nullable=False, server_default=""),  # the ETag of the newest document that was delivered
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("not_before", BigInteger),
 )
 
 hosts = Table(

@@ -42,9 +42,13 @@ class SourceState:
     full_at: datetime | None = None
     gone_at: datetime | None = None
     note: str = ""
+    interval_s: int | None = None
+    hub: str = ""
+    topic: str = ""
+    push_until: datetime | None = None
 
 
-_MOMENTS = ("checked_at", "ok_at", "changed_at", "not_before", "full_at", "gone_at")
+_MOMENTS = ("checked_at", "ok_at", "changed_at", "not_before", "full_at", "gone_at", "push_until")
 _PLAIN = tuple(one.name for one in fields(SourceState) if one.name not in {"validators", *_MOMENTS})
 
 

@@ -13,11 +13,13 @@ from sqlalchemy.exc import DatabaseError, OperationalError, ProgrammingError
 
 from aggregator.errors import StoreError
 from aggregator.store.feeds import Feeds
+from aggregator.store.fetches import Fetches
 from aggregator.store.files import Files
 from aggregator.store.hosts import Hosts
 from aggregator.store.posts import Posts
 from aggregator.store.schema import SCHEMA_VERSION, metadata, version
 from aggregator.store.seen import SeenItems
+from aggregator.store.settings import Settings
 from aggregator.store.sources import Sources
 from aggregator.store.subscriptions import Subscriptions
 
@@ -35,6 +37,8 @@ class Transaction:
         self.hosts = Hosts(connection)
         self.subscriptions = Subscriptions(connection)
         self.seen = SeenItems(connection)
+        self.settings = Settings(connection)
+        self.fetches = Fetches(connection)
 
 
 class Store:

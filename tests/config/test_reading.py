@@ -101,12 +101,11 @@ def test_a_fault_in_an_included_file_names_that_file(write):
 def test_what_is_not_built_yet_is_refused_by_name(write):
     file = write(
         "a.yaml",
-        f"sources:{POSTS}websub: true\nimages:\n  rules: []\nfeeds:\n  - {{slug: x, title: X, match: a}}\n",
+        f"sources:{POSTS}images:\n  rules: []\nfeeds:\n  - {{slug: x, title: X, match: a}}\n",
     )
     assert faults_of(file) == [
-        "a.yaml:5: websub: is not supported yet",
-        "a.yaml:7: images.rules: is not supported yet",
-        "a.yaml:9: feeds[0].match: is not supported yet",
+        "a.yaml:6: images.rules: is not supported yet",
+        "a.yaml:8: feeds[0].match: is not supported yet",
     ]
 
 

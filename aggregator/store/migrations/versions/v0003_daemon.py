@@ -1,0 +1,58 @@
+"""What the daemon keeps: adaptive intervals, hubs and leases, fetches by the hour, words to search, settings."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+
+
+def _text(name: str) -> sa.Column[str]:
+    return sa.Column(name, sa.Text, nullable=False)
+
+
+def _empty_text(name: str) -> sa.Column[str]:
+    return sa.Column(name, sa.Text, nullable=False, server_default="")
+
+
+def upgrade() -> None:
+    """Adds to the sources, and makes five tables."""
+    op.add_column("sources", sa.Column("interval_s", sa.Integer))
+    op.add_column("sources", _empty_text("hub"))
+    op.add_column("sources", _empty_text("topic"))
+    op.add_column("sources", sa.Column("push_until", sa.BigInteger))
+    op.create_table("settings", sa.Column("name", sa.Text, primary_key=True), _text("value"))
+    op.create_table(
+        "fetches",
+        sa.Column("hour", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("outcome", sa.Text, primary_key=True),
+        sa.Column("count", sa.Integer, nullable=False),
+    )
+    op.create_table(
+        "search",
+        sa.Column("post_id", sa.BigInteger, primary_key=True, autoincrement=False),
+        *(_text(name) for name in ("post_hash", "title", "words")),
+    )
+    op.create_table(
+        "leases",
+        sa.Column("source", sa.Text, primary_key=True),
+        _text("hub"),
+        _text("topic"),
+        sa.Column("callback", sa.Text, nullable=False, unique=True),
+        _text("secret"),
+        _text("state"),
+        sa.Column("asked_at", sa.BigInteger, nullable=False),
+        sa.Column("until", sa.BigInteger),
+        sa.Column("failures", sa.Integer, nullable=False, server_default="0"),
+        sa.Column("not_before", sa.BigInteger),
+    )
+    op.create_table(
+        "subscribers",
+        sa.Column("topic", sa.Text, primary_key=True),
+        sa.Column("callback", sa.Text, primary_key=True),
+        _text("secret"),
+        sa.Column("until", sa.BigInteger, nullable=False),
+        _empty_text("sent"),
+        sa.Column("failures", sa.Integer, nullable=False, server_default="0"),
+        sa.Column("not_before", sa.BigInteger),
+    )
