@@ -7,11 +7,9 @@ or feed failed; 2 wrong usage or configuration, and nothing was touched; 3 anoth
 from __future__ import annotations
 
 import io
-import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,13 +17,18 @@ import typer
 
 from aggregator import __version__
 from aggregator.cli import sources
+from aggregator.cli.moments import now
 from aggregator.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, LogOption
 from aggregator.errors import AggregatorError, ConfigError, LockHeld
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from aggregator.cli.logs import LogFormat
     from aggregator.config.models import Config
     from aggregator.config.sources import Source
     from aggregator.errors import Fault
+    from aggregator.schedule.once import Order, RunResult
     from aggregator.store.store import Store
 
 app = typer.Typer(
@@ -55,7 +58,9 @@ def main() -> None:
 
 
 def _fail(message: str, code: int) -> None:
-    typer.echo(message, err=True)
+    from aggregator.pipeline.private import without_tokens  # noqa: PLC0415
+
+    typer.echo(without_tokens(message), err=True)
     sys.stdout.flush()
     raise SystemExit(code)
 
@@ -64,17 +69,6 @@ def _json(data: object) -> str:
     import json  # noqa: PLC0415
 
     return json.dumps(data, ensure_ascii=False, indent=2)
-
-
-def _now() -> datetime:
-    """The moment of this run; `SOURCE_DATE_EPOCH` (reproducible-builds.org) sets it, in seconds since 1970."""
-    epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    if epoch is None:
-        return datetime.now(UTC).replace(microsecond=0)
-    try:
-        return datetime.fromtimestamp(int(epoch), UTC)
-    except (ValueError, OverflowError, OSError):
-        raise typer.BadParameter("is no number of seconds since 1970", param_hint="SOURCE_DATE_EPOCH") from None
 
 
 @contextmanager
@@ -159,40 +153,80 @@ def run(
     log_format: LogOption = "text",
 ) -> None:
     """Refresh what is due, regenerate what changed."""
-    from aggregator.cli.run_report import RunReport  # noqa: PLC0415
     from aggregator.config.reading import read_config  # noqa: PLC0415
     from aggregator.pipeline.subscriptions import with_subscriptions  # noqa: PLC0415
-    from aggregator.schedule.once import due_sources, run_once, would_do  # noqa: PLC0415
+    from aggregator.schedule.once import Order, would_do  # noqa: PLC0415
 
-    read, now = read_config(config), _now()
-    has_lists = any(one.type == "opml" for one in read.sources)
-    named = [] if has_lists else _named_sources(read, source or ())
+    read, moment = read_config(config), now()
+    if not any(one.type == "opml" for one in read.sources):  # only the store knows what is in a list
+        _named_sources(read, source or ())
     _check_feeds(read, feed or ())
-    with peeking_store(read) if dry_run else _locked_store(read) as store:
-        if has_lists:  # only the store knows what is in them
+    order = Order(every_source, tuple(source or ()), tuple(feed or ()), refresh, force)
+    if dry_run:
+        with peeking_store(read) as store:
             read = with_subscriptions(read, store)
-            named = _named_sources(read, source or ())
-        chosen: list[Source] = []
-        if refresh:
-            chosen = named or (list(read.sources) if every_source else due_sources(read, store, now))
-        if dry_run:
-            lines = list(would_do(read, store, chosen))
-            typer.echo(_json({"would": lines}) if as_json else "\n".join(lines))
-            return
-        with RunReport(len(chosen), as_json=as_json, log_format=log_format) as report:
-            result = run_once(
-                read,
-                store,
-                now,
-                chosen,
-                feeds=feed or (),
-                force=force,
-                on_source=report.source,
-                on_feed=report.feed,
-            )
-        report.finish(result)
+            lines = list(would_do(read, store, _chosen(read, store, moment, order)))
+        typer.echo(_json({"would": lines}) if as_json else "\n".join(lines))
+        return
+    try:
+        with _locked_store(read) as store:
+            result = _run(read, store, moment, order, as_json=as_json, log_format=log_format)
+    except LockHeld as held:
+        from aggregator.cli.handing import run_by_daemon  # noqa: PLC0415
+
+        result = run_by_daemon(config, read, order, held, as_json=as_json, log_format=log_format)
     if result.failed:
         raise typer.Exit(1)
+
+
+def _run(
+    config: Config, store: Store, moment: datetime, order: Order, *, as_json: bool, log_format: LogFormat
+) -> RunResult:
+    """Does the work in this process, and prints how it went."""
+    from aggregator.cli.run_report import RunReport  # noqa: PLC0415
+    from aggregator.pipeline.subscriptions import with_subscriptions  # noqa: PLC0415
+    from aggregator.schedule.once import run_once  # noqa: PLC0415
+
+    config = with_subscriptions(config, store)
+    chosen = _chosen(config, store, moment, order)
+    with RunReport(len(chosen), as_json=as_json, log_format=log_format) as report:
+        result = run_once(
+            config,
+            store,
+            moment,
+            chosen,
+            feeds=order.feeds,
+            force=order.force,
+            on_source=report.source,
+            on_feed=report.feed,
+        )
+    report.finish(result)
+    return result
+
+
+def _chosen(config: Config, store: Store, moment: datetime, order: Order) -> list[Source]:
+    """The sources that a run is to refresh."""
+    from aggregator.schedule.once import due_sources  # noqa: PLC0415
+
+    named = _named_sources(config, order.sources)
+    if not order.refresh:
+        return []
+    return named or (list(config.sources) if order.every_source else due_sources(config, store, moment))
+
+
+@app.command()
+def daemon(
+    config: ConfigOption = Path(DEFAULT_CONFIG),
+    *,
+    host: Annotated[str | None, typer.Option(help="The address to listen on; by default `serve.host`.")] = None,
+    port: Annotated[int | None, typer.Option(help="The port to listen on; by default `serve.port`.")] = None,
+    serve: Annotated[bool, typer.Option("--serve/--no-serve", help="Whether to serve feeds and pages.")] = True,
+    log_format: LogOption = "text",
+) -> None:
+    """Keep sources fresh and serve feeds, until SIGTERM."""
+    from aggregator.cli.daemon import run_daemon  # noqa: PLC0415
+
+    run_daemon(config, host=host, port=port, serve=serve, log_format=log_format)
 
 
 @app.command()
@@ -224,8 +258,8 @@ def check(
         if local := [one.name for one in named if not askable([one])]:
             raise typer.BadParameter(f"{local[0]} is no web source", param_hint="--source")
         with peeking_store(read) as store, store.read() as tx:
-            waits = tx.hosts.waits(_now())
-        tried = check_online(read, named or read.sources, _now(), waits=waits, quiet=as_json)
+            waits = tx.hosts.waits(now())
+        tried = check_online(read, named or read.sources, now(), waits=waits, quiet=as_json)
     if as_json:
         said = {"faults": [_as_data(f) for f in faults], "missing": [_as_data(f) for f in missing]}
         typer.echo(_json({**said, "online": tried} if online else said))
@@ -250,7 +284,7 @@ def status(
 
     read = read_config(config)
     with peeking_store(read) as store:
-        found = read_status(with_subscriptions(read, store), store, _now())
+        found = read_status(with_subscriptions(read, store), store, now())
     if as_json:
         typer.echo(_json({"sources": found.sources, "feeds": found.feeds}))
         return

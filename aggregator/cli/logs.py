@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import Any, Literal
 
+from aggregator.pipeline.private import without_tokens
+
 LogFormat = Literal["text", "json"]
 
 
@@ -14,6 +16,10 @@ class Log:
     def __init__(self, log_format: LogFormat) -> None:
         self._format = log_format
         self._logger: Any = None
+
+    def info(self, event: str, **ids: Any) -> None:
+        """Something was done that its operator may want to know."""
+        self._ready().info(_on_one_line(event), **ids)
 
     def warning(self, event: str, **ids: Any) -> None:
         """Something had to be guessed or left out; the rest is well."""
@@ -44,5 +50,6 @@ class Log:
 
 
 def _on_one_line(text: str) -> str:
-    """The text without what could forge a line or hide one: a file's name or a server's answer may hold anything."""
+    """The text without secrets, and without what could forge a line or hide one: a server's answer may hold anything."""
+    text = without_tokens(text)
     return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from aggregator.cli.logs import Log, LogFormat
 from aggregator.cli.tables import print_table
+from aggregator.pipeline.private import without_tokens
 from aggregator.pipeline.results import FeedResult, SourceResult, counted
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 class RunReport:
     """Takes results as they come, and says them all at the end."""
 
-    def __init__(self, sources: int, *, as_json: bool, log_format: LogFormat) -> None:
+    def __init__(self, sources: int | None, *, as_json: bool, log_format: LogFormat) -> None:
         self._log = Log(log_format)
         self._as_json = as_json
         self._progress: Any = _progress(sources) if sys.stderr.isatty() and not as_json else None
@@ -84,7 +85,7 @@ def _line(source: SourceResult) -> str:
     return f"{source.name}: {', '.join([source.in_words, *more])}"
 
 
-def _progress(sources: int) -> Any:
+def _progress(sources: int | None) -> Any:
     from rich.console import Console  # noqa: PLC0415
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn  # noqa: PLC0415
 
@@ -116,9 +117,9 @@ def _as_data(result: RunResult) -> dict[str, Any]:
             {
                 "slug": feed.slug,
                 "posts": feed.posts,
-                "written": list(feed.written),
-                "unchanged": list(feed.unchanged),
-                "error": feed.error or None,
+                "written": list(map(without_tokens, feed.written)),
+                "unchanged": list(map(without_tokens, feed.unchanged)),
+                "error": without_tokens(feed.error) or None,
             }
             for feed in result.feeds
             if feed.slug

@@ -31,6 +31,9 @@ class YamlDocument:
     data: Any
     places: dict[Key, Place] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
+    patterns: list[tuple[Path, str]] = field(
+        default_factory=list
+    )  # of the files that were taken in, each with its folder
 
     def place(self, key: Key) -> Place:
         """Where a key path stands, or the nearest of its ancestors that stands anywhere."""

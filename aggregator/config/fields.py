@@ -44,6 +44,7 @@ RESERVED_SLUGS = frozenset(
     ]
 )
 LINK_PARTS = frozenset({"path", "name", "year", "month", "day"})  # of the template for posts without a link
+ADAPTIVE = "adaptive"  # `every`: as often as the source's posts come
 _ROUTE = r"/[^?#\s]*"
 _ATTRIBUTE = re.compile(r"@[A-Za-z_][\w:.-]*\s*\Z")  # `img@data-src`: what it takes of what it selects
 _INTERVAL = re.compile(r"(\d+)\s*([smhdw])")
@@ -98,10 +99,8 @@ def _language(value: str) -> str:
 
 
 def _every(value: str) -> str:
-    if value == "adaptive":
-        raise ValueError("`adaptive` is not supported yet; give an interval such as 30m, or a cron expression")
-    if interval(value) is None and not _is_cron(value):
-        raise ValueError("is neither an interval such as 30m, 2h or 1d nor a cron expression of five fields")
+    if value != ADAPTIVE and interval(value) is None and not _is_cron(value):
+        raise ValueError("is neither `adaptive`, an interval such as 30m, nor a cron expression of five fields")
     return value
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import typing
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -61,6 +62,36 @@ def read_config(file: Path, environment: Mapping[str, str] | None = None) -> Con
     if document.faults or config is None:
         raise ConfigError(_in_order(document.faults))
     return config
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The files that a configuration is made of: the one that was named, and whatever its `include:` patterns match."""
+
+    file: Path
+    patterns: tuple[tuple[Path, str], ...] = ()  # a folder, and what it takes in from there
+
+    def signature(self) -> tuple[tuple[str, int, int, int], ...]:
+        """Names the files as they stand now: another signature means that somebody saved, added or removed one."""
+        found = {self.file}
+        for folder, pattern in self.patterns:
+            found.update(folder.glob(pattern))
+        return tuple(sorted(one for one in map(_seen, found) if one is not None))
+
+
+def _seen(file: Path) -> tuple[str, int, int, int] | None:
+    try:
+        status = file.stat()  # of what a link leads to: whole folders are swapped that way
+    except OSError:
+        return None
+    return str(file), status.st_ino, status.st_mtime_ns, status.st_size
+
+
+def read_files(file: Path, environment: Mapping[str, str] | None = None) -> tuple[Config | None, list[Fault], Files]:
+    """The configuration, if it is well; everything wrong with it; and the files to watch for a better one."""
+    config, document = _read(file, environment)
+    faults = _in_order(document.faults)
+    return None if faults else config, faults, Files(file, tuple(document.patterns))
 
 
 def find_faults(
@@ -140,10 +171,12 @@ def _matching(pattern: Any, document: YamlDocument, key: Key, folder: Path) -> l
         document.faults.append(Fault(*document.place(key), dotted(key), problem))
         return []
     try:
-        return sorted(found for found in folder.glob(pattern) if found.is_file())
+        found = sorted(found for found in folder.glob(pattern) if found.is_file())
     except (ValueError, IndexError, NotImplementedError) as error:
         document.faults.append(Fault(*document.place(key), dotted(key), f"is no pattern: {error}"))
         return []
+    document.patterns.append((folder, pattern))
+    return found
 
 
 def _sources_of(document: YamlDocument) -> Iterator[tuple[Key, Any]]:

@@ -40,8 +40,9 @@ class SourceBase(Model):
     )
     every: Every | None = Field(
         None,
-        description="How often the source is due: an interval (`30m`, `2h`, `1d`) or a cron expression of five fields. "
-        "By default web feeds every 30 minutes, and files on this machine at every run.",
+        description="How often the source is due: an interval (`30m`, `2h`, `1d`), a cron expression of five fields, or "
+        "`adaptive`: twice as often as its posts come, between 15 minutes and a day, and ever more seldom once it falls "
+        "silent. By default `adaptive`, and files on this machine at every run.",
     )
     timezone: Zone | None = Field(None, description="Time zone of dates without one; by default the site's.")
     language: Language | None = Field(
@@ -216,7 +217,7 @@ class OpmlSource(WebSource):
         description="`http://` or `https://`, or the path of a local file. It is read again on its schedule: what "
         "left it is asked no more, and keeps its posts."
     )
-    feeds_every: Every | None = Field(None, description="How often each of its feeds is due; by default 30 minutes.")
+    feeds_every: Every | None = Field(None, description="How often each of its feeds is due; by default `adaptive`.")
 
     @property
     def is_local(self) -> bool:

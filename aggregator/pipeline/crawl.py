@@ -35,6 +35,7 @@ from aggregator.store.store import Store
 _UNWRITTEN = 64  # outcomes that wait to be written; then those who make them wait
 _BATCH = 64  # outcomes written together: a transaction costs 7 ms, however little it writes
 _BATCH_S = 0.15  # how long the first of them waits for the others
+_LOOK_UP_S = 0.5  # how often whoever waits for outcomes looks whether it is time to end
 _ARTICLES = 50  # pages fetched for one source in one refresh; what is beyond keeps what the source gave
 _ARTICLES_S = 180.0  # that this may take: a host that answers nothing must not hold up the run
 _FAILED = 3  # pages in a row that could not be had: the others will not be had either
@@ -73,10 +74,10 @@ class Crawl:
         self._asker, self._states = asker, states
         self._digester = Digester(store, executor)
 
-    def run(self, sources: Sequence[Crawled]) -> Iterator[list[Outcome]]:
+    def run(self, sources: Sequence[Crawled], ending: threading.Event) -> Iterator[list[Outcome]]:
         """The outcomes of the sources, those together that came while the caller was busy with the ones before.
 
-        The threads end when the caller stops listening.
+        The threads end when the caller stops listening. Once `ending` is set, what has not come by then is not waited for.
         """
         states = {
             source.name: as_asked(self._states.get(source.name, SourceState(name=source.name)), asked_digest(source))
@@ -107,11 +108,11 @@ class Crawl:
                     started += 1
             if not started:
                 raise AggregatorError("no thread could be started: the system's limit on processes is reached")
-            for batch in _batches(done, len(jobs)):
+            for batch in _batches(done, len(jobs), ending):
                 yield batch
                 for _ in filter(None, (outcome.gathered for outcome in batch)):
                     self._digester.make_room()
-            for thread in threads[:started]:
+            for thread in () if ending.is_set() else threads[:started]:
                 thread.join()  # nothing is left to take: a fork that comes after this must find no thread at work
         finally:
             stopped.set()
@@ -207,16 +208,28 @@ class Crawl:
         return found
 
 
-def _batches(done: Queue[Outcome], count: int) -> Iterator[list[Outcome]]:
+def _batches(done: Queue[Outcome], count: int, ending: threading.Event) -> Iterator[list[Outcome]]:
     """So many outcomes, as they come: one is kept waiting for the next ones only for a moment."""
     while count:
-        batch = [done.get()]
+        first = _next(done, ending)
+        if first is None:
+            return
+        batch = [first]
         until = time.monotonic() + _BATCH_S
         with suppress(Empty):
             while len(batch) < min(count, _BATCH):
                 batch.append(done.get(timeout=max(until - time.monotonic(), 0)))
         count -= len(batch)
         yield batch
+
+
+def _next(done: Queue[Outcome], ending: threading.Event) -> Outcome | None:
+    """The next outcome; None where none is there, and it is time to end."""
+    while True:
+        with suppress(Empty):
+            return done.get(timeout=_LOOK_UP_S)
+        if ending.is_set():
+            return None
 
 
 class _Once:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ from aggregator.store.sources import FORMER
 from aggregator.store.store import Store
 
 if TYPE_CHECKING:  # requests is for runs that ask a web source
+    from aggregator.ingest.gate import Gate
     from aggregator.pipeline.crawl import Crawled
     from aggregator.pipeline.writing import Crawler
 
@@ -33,12 +35,18 @@ _EVERY_S = 1800.0  # what failing folders are asked again after, at first
 
 @dataclass(frozen=True, slots=True)
 class Refresher:
-    """What refreshing needs: the configuration, the store, the moment of the run, and who can work in parallel."""
+    """What refreshing needs: the configuration, the store, the moment of the run, and who can work in parallel.
+
+    Who refreshes again and again keeps one `gate`, so that the pauses of hosts last from one time to the next, and may set
+    `ending`: then what is stored by then is all there is.
+    """
 
     config: Config
     store: Store
     now: datetime
     workers: Workers
+    gate: Gate | None = None
+    ending: threading.Event = field(default_factory=threading.Event)
 
     def retire(self) -> Iterator[SourceResult]:
         """Withdraws the posts of sources that left the configuration; they come back if the source does.
@@ -76,12 +84,14 @@ class Refresher:
             # It forks, so it comes before any thread. What web sources need is imported when the first has something new.
             executor = self.workers(*_FILE_MODULES) if many_files else self.workers()
         for plan in plans:
+            if self.ending.is_set():
+                return
             work = partial(refresh_folder, self.store, self.config, plan, self.now, executor)
             yield self._guarded(plan.source.name, work)
         if web:
             from aggregator.pipeline.writing import Crawler  # noqa: PLC0415
 
-            with Crawler(self.config, self.store, self.now, executor) as crawler:
+            with Crawler(self.config, self.store, self.now, executor, gate=self.gate, ending=self.ending) as crawler:
                 yield from self._crawl(crawler, web)
 
     def _crawl(self, crawler: Crawler, web: Sequence[Crawled]) -> Iterator[SourceResult]:

@@ -10,6 +10,7 @@ from functools import partial
 from aggregator import __version__
 from aggregator.config.models import Config, FeedConfig
 from aggregator.models import ROOT, Category, Feed
+from aggregator.pipeline.private import DIRECTORY, give_token, tokens
 from aggregator.pipeline.results import FeedResult, Workers
 from aggregator.publish.paths import assign
 from aggregator.publish.site import NAMES, Site, document_path
@@ -56,9 +57,14 @@ class Regenerator:
         return [job.feed.slug for job in self._stale(self.feeds(), Writer(self.config.output), force=False)]
 
     def house(self) -> None:
-        """Gives the categories that are new a directory, for good: it is part of published URLs."""
+        """Gives categories that are new a directory, and private feeds a token, for good: they are part of URLs."""
         with self.store.read() as tx:
             found = tx.feeds.categories()
+            secret = tokens(self.config, tx)
+        if without := [slug for slug, token in secret.items() if token is None]:
+            with self.store.write() as tx:
+                for slug in without:
+                    give_token(tx, slug)
         homeless = [Category.parse(path) for path, state in found.items() if path and not state.directory]
         if homeless:
             taken = {path: state.directory for path, state in found.items() if state.directory}
@@ -69,7 +75,8 @@ class Regenerator:
         """Every feed there is to publish now: the configured ones, then those of categories, in the order of paths."""
         with self.store.read() as tx:
             found = tx.feeds.categories()
-        return [*_configured(self.config), *_by_category(self.config, found)]
+            secret = tokens(self.config, tx)
+        return [*_configured(self.config, secret), *_by_category(self.config, found)]
 
     def regenerate(self, *, only: Collection[str] = (), force: bool = False) -> Iterator[FeedResult]:
         """Renders the stale feeds, removes those that are no longer published, and brings the front page up to date.
@@ -140,7 +147,8 @@ class Regenerator:
         """Writes the list of feeds as a page and as OPML, where a feed came, went, or holds another number of posts."""
         with self.store.read() as tx:
             states = tx.feeds.states()
-        counted = [(feed, states[feed.slug].posts if feed.slug in states else 0) for feed in feeds]
+        listed = [feed for feed in feeds if not feed.private]
+        counted = [(feed, states[feed.slug].posts if feed.slug in states else 0) for feed in listed]
         said = [repr((feed, count)) for feed, count in counted]
         recipe = digest(str(RENDERER_VERSION), __version__, repr(site_of(self.config)), *said)
         before = states.get(_FRONT)
@@ -178,13 +186,17 @@ def _recipe(feed: Feed, config: Config) -> str:
     return digest(str(RENDERER_VERSION), __version__, repr(feed), repr(site_of(config)), str(config.output))
 
 
-def _configured(config: Config) -> Iterator[Feed]:
+def _configured(config: Config, secret: Mapping[str, str | None]) -> Iterator[Feed]:
     """The feeds that the configuration lists, with the one of all posts first unless it is listed itself."""
     listed = config.feeds if any(feed.slug == ALL.slug for feed in config.feeds) else (ALL, *config.feeds)
     for feed in listed:
+        token = secret.get(feed.slug)
+        if feed.private and token is None:
+            continue  # until `house` has given it one
         yield Feed(
             slug=feed.slug,
-            directory=feed.slug,
+            directory=f"{DIRECTORY}/{token}/{feed.slug}" if feed.private else feed.slug,
+            private=feed.private,
             title=feed.title,
             description=feed.description or ("" if feed.categories else config.site.description),
             language=config.site.language,

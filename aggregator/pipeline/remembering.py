@@ -44,6 +44,7 @@ def as_asked(state: SourceState, asked: str) -> SourceState:
         ok_at=None,
         changed_at=state.changed_at,
         asked=asked,
+        gap_s=state.gap_s,
     )
     if not state.asked:  # a store from before addresses were remembered: all it knows was learnt there
         return replace(clean, validators=state.validators, body_hash=state.body_hash, ok_at=state.ok_at)

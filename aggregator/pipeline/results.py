@@ -76,3 +76,11 @@ class FeedResult:
     written: tuple[str, ...] = ()
     unchanged: tuple[str, ...] = ()
     error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """How much a daemon has to do: sources that were due when it last looked, and how many of them it is asking."""
+
+    due: int = 0
+    asking: int = 0

@@ -63,17 +63,22 @@ class Manners:
     new_robots: dict[str, str] = field(default_factory=dict)
 
 
+def gate_of(config: Config) -> Gate:
+    """Who may ask a host now, by a configuration; whoever asks in several rounds keeps one, so that pauses last."""
+    return Gate(config.fetch.per_host, config.fetch.min_gap_s)
+
+
 class Asker:
     """Asks web sources, from as many threads as there are; it neither reads the store nor writes to it."""
 
-    def __init__(self, config: Config, now: datetime, manners: Manners | None = None) -> None:
+    def __init__(self, config: Config, now: datetime, manners: Manners | None = None, gate: Gate | None = None) -> None:
         self.config, self._now = config, now
         self.manners = manners or Manners()
         self._begun = time.monotonic()
         self._lock = threading.Lock()
         self._rules: dict[str, Rules] = {}  # of each robots.txt in this run
         fetch = config.fetch
-        self.gate = Gate(fetch.per_host, fetch.min_gap_s)
+        self.gate = gate or gate_of(config)
         contact = quote(fetch.contact or config.site.base_url, safe=string.punctuation)  # a header is ASCII
         self._fetcher = Fetcher(
             f"{AGENT}/{__version__} (+{contact})",

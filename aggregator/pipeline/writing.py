@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import threading
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
@@ -13,6 +15,7 @@ from typing import Self
 from aggregator.config.fields import interval
 from aggregator.config.models import Config
 from aggregator.errors import AskedToWait, HttpStatus, StoreError
+from aggregator.ingest.gate import Gate
 from aggregator.pipeline.crawl import Crawl, Crawled, Outcome
 from aggregator.pipeline.remembering import after_failure, after_waiting
 from aggregator.pipeline.results import SourceResult
@@ -22,19 +25,30 @@ from aggregator.store.sources import SourceState
 from aggregator.store.store import Store, Transaction
 
 _DEFAULT_EVERY_S = 1800.0
+_PACE_OF = 20  # newest posts of a source: how often they came says how often it is asked
 _ROBOTS_HOLD = timedelta(days=1)  # RFC 9309 §2.4: not longer than a day
 
 
 class Crawler:
     """Refreshes web sources and stores what they gave."""
 
-    def __init__(self, config: Config, store: Store, now: datetime, executor: Executor | None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        store: Store,
+        now: datetime,
+        executor: Executor | None,
+        *,
+        gate: Gate | None = None,
+        ending: threading.Event | None = None,
+    ) -> None:
         self._config, self._store, self._now, self._executor = config, store, now, executor
+        self._ending = ending or threading.Event()
         with store.read() as tx:
             self._states = tx.sources.all()
             manners = Manners(tx.hosts.waits(now), tx.hosts.robots(now - _ROBOTS_HOLD))
         self.own_sources = tuple(source for source in config.sources if not is_listed(source))
-        self._asker = Asker(config, now, manners)
+        self._asker = Asker(config, now, manners, gate)
 
     def __enter__(self) -> Self:
         """The crawler itself."""
@@ -57,7 +71,7 @@ class Crawler:
         if not sources:
             return
         crawl = Crawl(self._config, self._store, self._now, self._asker, self._states, self._executor)
-        for batch in crawl.run(sources):
+        for batch in crawl.run(sources, self._ending):
             yield from self._write(batch)
 
     def _write(self, batch: Sequence[Outcome]) -> list[SourceResult]:
@@ -83,7 +97,8 @@ class Crawler:
         tx.posts.touch([entry for one in gathered for entry in one.changes.touched])
         tx.seen.put({one.source.name: one.gathered.seen for one in batch if one.gathered and one.gathered.seen})
         results = [self._result(tx, outcome) for outcome in batch]
-        tx.sources.put([self._state(outcome, result) for outcome, result in zip(batch, results, strict=True)])
+        tx.sources.put([self._state(tx, outcome, result) for outcome, result in zip(batch, results, strict=True)])
+        tx.fetches.count(self._now, Counter(map(_outcome, results)))
         return results
 
     def _result(self, tx: Transaction, outcome: Outcome) -> SourceResult:
@@ -104,10 +119,12 @@ class Crawler:
             result.feeds = len(rows)
         return result
 
-    def _state(self, outcome: Outcome, result: SourceResult) -> SourceState:
+    def _state(self, tx: Transaction, outcome: Outcome, result: SourceResult) -> SourceState:
         if outcome.error is None:
-            changed_at = self._now if result.is_news else outcome.state.changed_at
-            return replace(outcome.state, result=result.in_words, changed_at=changed_at)
+            state = replace(outcome.state, result=result.in_words)
+            if not result.is_news:
+                return state
+            return replace(state, changed_at=self._now, gap_s=tx.posts.gap_s(state.name, _PACE_OF))
         every = interval(outcome.source.every) if outcome.source.every else None
         every_s = every.total_seconds() if every else _DEFAULT_EVERY_S
         failed = after_failure(
@@ -115,3 +132,12 @@ class Crawler:
         )
         until = self._asker.wait_of(outcome.error) if isinstance(outcome.error, HttpStatus) else None
         return after_waiting(failed, until) if until else failed
+
+
+def _outcome(result: SourceResult) -> str:
+    """What a refresh counts as, over the day."""
+    if result.error:
+        return "failed"
+    if result.how in {"not-modified", "waiting"}:
+        return result.how
+    return "new" if result.is_news else "unchanged"

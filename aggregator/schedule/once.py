@@ -12,9 +12,13 @@ from aggregator.config.sources import Source
 from aggregator.pipeline.refresh import Refresher
 from aggregator.pipeline.regenerate import Regenerator
 from aggregator.pipeline.results import FeedResult, SourceResult
-from aggregator.schedule.due import is_due
+from aggregator.pipeline.rules import rules_digest
+from aggregator.schedule.due import is_due, next_due
 from aggregator.schedule.workers import WorkerPool
+from aggregator.store.sources import SourceState
 from aggregator.store.store import Store
+
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(slots=True)
@@ -30,13 +34,39 @@ class RunResult:
         return any(s.error for s in self.sources) or any(f.error for f in self.feeds)
 
 
-def due_sources(config: Config, store: Store, now: datetime) -> list[Source]:
-    """The sources that are due now, in the order of the configuration."""
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What somebody wants of a run; without names, of every source that is due and of every feed."""
+
+    every_source: bool = False
+    sources: tuple[str, ...] = ()
+    feeds: tuple[str, ...] = ()
+    refresh: bool = True
+    force: bool = False
+
+
+def due_sources(config: Config, store: Store, now: datetime, *, longest_first: bool = False) -> list[Source]:
+    """The sources that are due now, in the order of the configuration, or with those first that have been due for longest."""
     with store.read() as tx:
         states = tx.sources.all()
         unasked = {source.name: tx.sources.get(source.name) for source in config.sources if source.name not in states}
     known = states | unasked
-    return [source for source in config.sources if is_due(source, known[source.name], config.site.timezone, now)]
+
+    def wanted(source: Source) -> bool:
+        state = known[source.name]
+        return is_due(source, state, config.site.timezone, now) or _is_read_otherwise(config, source, state, now)
+
+    due = [source for source in config.sources if wanted(source)]
+    if longest_first:
+        due.sort(key=lambda one: next_due(one, known[one.name], config.site.timezone) or _LONG_AGO)
+    return due
+
+
+def _is_read_otherwise(config: Config, source: Source, state: SourceState, now: datetime) -> bool:
+    """Whether a source's posts are to be made anew, because of the configuration; its host's wishes and failures still count."""
+    if not state.rules or state.failures or (state.not_before is not None and state.not_before > now):
+        return False
+    return state.rules != rules_digest(config.site, source, config.images)
 
 
 def run_once(

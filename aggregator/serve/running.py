@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from aggregator.config.models import Config
+from aggregator.pipeline.results import Queue
 from aggregator.store.store import Store
 
-
-@dataclass(frozen=True, slots=True)
-class Queue:
-    """How much there is to do: sources that are due, those being asked now, feeds that are stale."""
-
-    due: int = 0
-    asking: int = 0
+__all__ = ["Queue", "Running"]
 
 
 class Running(Protocol):

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, update
@@ -72,6 +73,12 @@ _BY_KEY = _OF_SOURCE.where(posts.c.key.in_(bindparam("b_values", expanding=True)
 _BY_LINK = _OF_SOURCE.where(posts.c.link_key.in_(bindparam("b_values", expanding=True)))
 _BY_ID = select(*_KNOWN).where(posts.c.id.in_(bindparam("b_values", expanding=True)))
 _ANY = select(posts.c.id).where(posts.c.source == bindparam("b_source")).limit(1)
+_MOMENTS = (
+    select(posts.c.published)
+    .where(posts.c.source == bindparam("b_source"), posts.c.dated)
+    .order_by(posts.c.published.desc())
+    .limit(bindparam("b_limit"))
+)
 _BY_DATE = (
     select(*_KNOWN)
     .where(posts.c.source == bindparam("b_source"), posts.c.published == bindparam("b_published"))
@@ -108,6 +115,16 @@ class Posts:
         """The posts of a source that are dated this very second."""
         rows = self._connection.execute(_BY_DATE, {"b_source": source, "b_published": published})
         return [_known(row) for row in rows]
+
+    def gap_s(self, source: str, count: int) -> int | None:
+        """The median of the seconds between the newest posts of a source that its source dated; None with less than three.
+
+        Posts of the same second came together and count as one; `count` says how many are looked at.
+        """
+        moments = self._connection.execute(_MOMENTS, {"b_source": source, "b_limit": count}).scalars()
+        distinct = sorted(set(moments), reverse=True)
+        gaps = sorted(newer - older for newer, older in pairwise(distinct))
+        return gaps[len(gaps) // 2] if len(gaps) > 1 else None
 
     def known_by_id(self, ids: Collection[int]) -> dict[int, Known]:
         """The posts with any of these ids, by id."""

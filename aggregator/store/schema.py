@@ -42,7 +42,7 @@ sources = Table(
     Column("full_at", BigInteger),  # last gave a whole body
     Column("gone_at", BigInteger),  # answered 410 since
     Column("note", Text, nullable=False, server_default=""),  # what its operator should know
-    Column("interval_s", Integer),  # how often it is due where `every` is adaptive; None: its posts say nothing yet
+    Column("gap_s", BigInteger),  # between its newest posts, the median; None: too few, or dated by nobody
     Column("hub", Text, nullable=False, server_default=""),  # the WebSub hub that its document names
     Column("topic", Text, nullable=False, server_default=""),  # … and the address under which it is known there
     Column("push_until", BigInteger),  # news is pushed until then, so it is asked once a day

@@ -42,7 +42,7 @@ class SourceState:
     full_at: datetime | None = None
     gone_at: datetime | None = None
     note: str = ""
-    interval_s: int | None = None
+    gap_s: int | None = None
     hub: str = ""
     topic: str = ""
     push_until: datetime | None = None

@@ -47,11 +47,11 @@ class Store:
     def __init__(self, url: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
         self.url = url
         self._url = make_url(url)
-        self._shown = self._url.set(query={}).render_as_string(hide_password=True)  # a query may hold a password, too
+        self.shown = self._url.set(query={}).render_as_string(hide_password=True)  # a query may hold a password, too
         try:
             self._engine = self._sqlite(busy_timeout_s) if self._is_sqlite else create_engine(self._url)
         except ModuleNotFoundError as error:
-            raise StoreError(f"the store {self._shown} needs psycopg: pip install -e '.[postgresql]'") from error
+            raise StoreError(f"the store {self.shown} needs psycopg: pip install -e '.[postgresql]'") from error
 
     @property
     def _is_sqlite(self) -> bool:
@@ -84,7 +84,7 @@ class Store:
             try:
                 Path(self._url.database or "").parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
-                raise StoreError(f"the folder of the store {self._shown} cannot be made: {error.strerror}") from error
+                raise StoreError(f"the folder of the store {self.shown} cannot be made: {error.strerror}") from error
         with self._explained():
             found = self._version()
             if found is None:
@@ -93,7 +93,7 @@ class Store:
                     connection.execute(version.insert().values(version_num=SCHEMA_VERSION))
             elif found > SCHEMA_VERSION:
                 raise StoreError(
-                    f"the store {self._shown} was written by a newer version (schema {found}, this one knows "
+                    f"the store {self.shown} was written by a newer version (schema {found}, this one knows "
                     f"{SCHEMA_VERSION}): upgrade aggregator, or name another store"
                 )
             elif found < SCHEMA_VERSION:
@@ -154,4 +154,4 @@ class Store:
                 advice = "cannot grow: the disk is full; nothing of this write was kept"
             else:
                 advice = f"failed: {text.strip()}"
-            raise StoreError(f"the store {self._shown} {advice}") from error
+            raise StoreError(f"the store {self.shown} {advice}") from error

@@ -136,7 +136,7 @@ def test_a_web_feed_is_asked_only_when_it_is_due_or_named(aggregator, config, wr
     )
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1735689600")
     assert aggregator("run", "-c", config).out.startswith("web: ")
-    monkeypatch.setenv("SOURCE_DATE_EPOCH", str(1735689600 + 3599))
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", str(1735689600 + 3200))
     assert aggregator("run", "-c", config).out.startswith("0 sources refreshed")
     assert aggregator("run", "-c", config, "--source", "web").out.startswith("web: ")
     assert aggregator("run", "-c", config, "--all").out.startswith("web: ")

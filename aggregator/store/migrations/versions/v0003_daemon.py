@@ -1,4 +1,4 @@
-"""What the daemon keeps: adaptive intervals, hubs and leases, fetches by the hour, words to search, settings."""
+"""What the daemon keeps: the pace of sources, hubs and leases, fetches by the hour, words to search, settings."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -17,7 +17,7 @@ def _empty_text(name: str) -> sa.Column[str]:
 
 def upgrade() -> None:
     """Adds to the sources, and makes five tables."""
-    op.add_column("sources", sa.Column("interval_s", sa.Integer))
+    op.add_column("sources", sa.Column("gap_s", sa.BigInteger))
     op.add_column("sources", _empty_text("hub"))
     op.add_column("sources", _empty_text("topic"))
     op.add_column("sources", sa.Column("push_until", sa.BigInteger))

@@ -1,0 +1,303 @@
+"""A daemon from its start to its end: what it does by the clock, what it reacts to, and how it stops.
+
+One tick of APScheduler asks the store what is due; there is no job for a source. A second one does what else has to be done
+now and then. Beside them a watcher knows of saved posts, a keeper looks every second at what the system does not tell of
+(local feeds, the configuration, the clock), a publisher regenerates what changed, and orders of `aggregator run` come in.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from aggregator.config.models import Config
+from aggregator.config.reading import Files, read_files
+from aggregator.errors import AggregatorError, LockHeld
+from aggregator.pipeline.private import without_tokens
+from aggregator.pipeline.results import Queue
+from aggregator.schedule.clocks import ClockWatch
+from aggregator.schedule.engine import Engine, Listener
+from aggregator.schedule.handover import Taker
+from aggregator.schedule.once import Order
+from aggregator.schedule.systemd import Notifier
+from aggregator.schedule.watching import Glances, Watcher
+from aggregator.store.store import Store
+
+TICK_S = 5  # between two looks at what is due
+LOOK_S = 60  # between two looks at all files: what the system did not tell of is found then
+_KEEP_S = 1.0
+_STUCK_S = 120.0  # without a tick, something is wrong
+_END_S = 3.5  # that what is being written may take at the end
+
+# What cannot become another while the daemon runs: it holds the store's lock, and listens.
+_FIXED = ("store", "serve.host", "serve.port", "serve.socket")
+
+
+class Log(Protocol):
+    """Where a daemon says what it does."""
+
+    def info(self, event: str, **ids: Any) -> None:
+        """Something was done."""
+
+    def warning(self, event: str, **ids: Any) -> None:
+        """Something had to be guessed or left out."""
+
+    def error(self, event: str, **ids: Any) -> None:
+        """Something failed."""
+
+
+class Helper(Protocol):
+    """Something that has work to do now and then beside the engine: it is called every few seconds, and must be quick."""
+
+    def tick(self, now: datetime) -> None:
+        """Does what is due, or hands it to threads of its own."""
+
+    def close(self) -> None:
+        """Ends, within a second."""
+
+
+class Daemon:
+    """Runs an engine; as `serve.running.Running` it is what a server has to know."""
+
+    def __init__(
+        self,
+        file: Path,
+        engine: Engine,
+        *,
+        log: Log,
+        notifier: Notifier,
+        helpers: Sequence[Helper] = (),
+        taker: Callable[[Callable[[Path, Order, Listener], None]], Taker] | None = None,
+    ) -> None:
+        self.engine = engine
+        self.faults: tuple[str, ...] = ()
+        self.is_ready = False
+        self._file, self._log, self._notifier, self._helpers = file, log, notifier, helpers
+        self._taker = taker(self._ordered) if taker else None
+        self._reloading = threading.Lock()
+        self._as_read, _, self._files = read_files(file)
+        self._signature = self._files.signature()
+        self._scheduler = BackgroundScheduler(
+            timezone="UTC", executors={"default": {"type": "threadpool", "max_workers": 3}}
+        )
+        self._watcher = Watcher(self._looked, log.warning)
+        self._glances = Glances(engine.config)
+        self._clock = ClockWatch()
+        self._ticked_at = time.monotonic()
+        self._trouble: dict[str, str] = {}
+        self._threads = [
+            threading.Thread(target=work, name=name, daemon=True)
+            for name, work in (("publisher", self._publish), ("keeper", self._keep))
+        ]
+
+    # -- what a server asks -------------------------------------------------------------------------------------------
+
+    @property
+    def config(self) -> Config:
+        """The configuration in force."""
+        return self.engine.config
+
+    @property
+    def store(self) -> Store:
+        """The store, open."""
+        return self.engine.store
+
+    @property
+    def queue(self) -> Queue:
+        """How much there is to do."""
+        return self.engine.queue
+
+    def now(self) -> datetime:
+        """The moment."""
+        return self.engine.now()
+
+    def problem(self) -> str:
+        """Why it does not work as it should; empty: it does."""
+        silent_s = time.monotonic() - self._ticked_at
+        if silent_s > _STUCK_S:
+            return f"nothing was scheduled for {silent_s:.0f} seconds"
+        return next(iter(self._trouble.values()), "")
+
+    def next_due(self) -> dict[str, datetime | None]:
+        """When each source is due, by name; None: at any moment."""
+        return self.engine.next_due()
+
+    # -- from start to end --------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Completes what an earlier run left, then works by itself until `stop`."""
+        with self._noted("publish"):
+            self.engine.publish()
+        self.is_ready = True
+        for thread in self._threads:
+            thread.start()
+        for name, work, every_s in (
+            ("refresh", self.engine.refresh_due, TICK_S),
+            ("upkeep", self._upkeep, TICK_S),
+            ("look", self.engine.look, LOOK_S),
+        ):
+            self._scheduler.add_job(
+                self._job(name, work),
+                "interval",
+                seconds=every_s,
+                id=name,
+                next_run_time=datetime.now(self._scheduler.timezone),
+                coalesce=True,
+                misfire_grace_time=None,
+                max_instances=1,
+            )
+        self._scheduler.start()
+        self._watcher.start(self.config)
+        if self._taker:
+            try:
+                self._taker.start()
+            except OSError as error:
+                self._log.warning(f"no work can be taken over from `aggregator run`: {error}")
+        self._notifier.ready(self._standing())
+
+    def stop(self) -> bool:
+        """Takes on nothing more and lets what is being written be finished, for some seconds; whether it was."""
+        self.is_ready = False
+        self._notifier.stopping()
+        until = time.monotonic() + _END_S
+        self.engine.ending.set()
+        self.engine.wishes.wish(0)
+        if self._taker:
+            self._taker.close()
+        self._watcher.close()
+        with suppress(Exception):  # it was never started
+            self._scheduler.shutdown(wait=False)
+        for helper in self._helpers:
+            helper.close()
+        return self.engine.settle(until)
+
+    def reload(self) -> bool:
+        """Goes on with the configuration as it is saved now; where that is wrong, goes on with the old one and says why."""
+        with self._reloading:
+            self._notifier.reloading()
+            self._signature = self._files.signature()  # taken first: what is saved meanwhile is read once more
+            config, faults, files = read_files(self._file)
+            said = [str(fault) for fault in faults]
+            self.faults = tuple(str(fault).removeprefix(f"{fault.file.parent}/") for fault in faults)
+            if config is not None and (fixed := _changed_for_good(self._as_read, config)):
+                said = [f"{self._file}: {fixed} cannot change while the daemon runs: restart it"]
+                self.faults = (f"{fixed} cannot change while the daemon runs: restart it",)
+            if self.faults or config is None:
+                self._files = Files(files.file, tuple(dict.fromkeys((*self._files.patterns, *files.patterns))))
+                for line in said:
+                    self._log.error(f"the new configuration is refused, the old one stays: {line}")
+                self._notifier.ready("the new configuration is refused; the old one stays")
+                return False
+            self._files, self._as_read = files, config
+            self.engine.reconfigure(config)
+            self._watcher.watch(self.config)
+            self._glances = Glances(self.config)
+            self._hurry()
+            self._log.info("the configuration was read again", sources=len(self.config.sources))
+            self._notifier.ready(self._standing())
+            return True
+
+    # -- what it does -------------------------------------------------------------------------------------------------
+
+    def _upkeep(self) -> None:
+        self._ticked_at = time.monotonic()
+        if (problem := self.engine.check()) != self._trouble.get("store", ""):
+            self._log.error(problem) if problem else self._log.info("the store can be used again")
+        self._trouble.pop("store", None)
+        if problem:
+            self._trouble["store"] = problem
+            return
+        now = self.now()
+        self.engine.release()
+        for helper in self._helpers:
+            helper.tick(now)
+        self.engine.rest()
+
+    def _publish(self) -> None:
+        while not self.engine.ending.is_set():
+            if self.engine.wishes.wait(_KEEP_S) and not self.engine.ending.is_set():
+                with self._noted("publish"):
+                    self.engine.publish()
+
+    def _keep(self) -> None:
+        beat_s = self._notifier.watchdog_s / 3
+        beaten_at = time.monotonic()
+        while not self.engine.ending.wait(_KEEP_S):
+            with self._noted("keeper"):
+                if jumped := self._clock.jump_s():
+                    self._log.warning(f"the clock was set by {jumped:+.0f} seconds")
+                    self._hurry()
+                if saved := self._glances.changed():
+                    self._looked(saved)
+                if self._files.signature() != self._signature:
+                    self.reload()
+            if beat_s and time.monotonic() - beaten_at >= beat_s and not self.problem():
+                beaten_at = time.monotonic()
+                self._notifier.alive()
+
+    def _hurry(self) -> None:
+        """Has every job run now: the scheduler waits for moments on the wall's clock, which may have moved away."""
+        for job in self._scheduler.get_jobs():
+            job.modify(next_run_time=datetime.now(self._scheduler.timezone))
+
+    def _looked(self, names: Collection[str]) -> None:
+        with self._noted("look"):
+            self.engine.look(names)
+
+    def _ordered(self, file: Path, order: Order, tell: Listener) -> None:
+        """Does what `aggregator run` wants; raises LockHeld where that is not ours to do."""
+        if file.resolve() != self._file.resolve():
+            raise LockHeld(f"aggregator daemon, which runs another configuration, {self._file}")
+        if not self.is_ready:
+            raise LockHeld("aggregator daemon, which is starting or ending")
+        if self._files.signature() != self._signature:
+            self.reload()
+        if self.faults:
+            raise LockHeld(f"aggregator daemon, which refuses the configuration: {self.faults[0]}")
+        self._log.info("took over a run")
+        self.engine.run(order, tell)
+
+    def _job(self, name: str, work: Callable[[], object]) -> Callable[[], None]:
+        def job() -> None:
+            with self._noted(name):
+                work()
+
+        return job
+
+    @contextmanager
+    def _noted(self, name: str) -> Iterator[None]:
+        """Notes what went wrong, and what is well again: one thing that fails must not end the others."""
+        try:
+            yield
+        except AggregatorError as error:
+            self._log.error(str(error), job=name)
+            self._trouble[name] = without_tokens(str(error))
+        except Exception as error:  # noqa: BLE001 - said, and remembered as what is wrong
+            import traceback  # noqa: PLC0415
+
+            self._log.error(f"unexpected {type(error).__name__}: {error}", job=name, trace=traceback.format_exc())
+            self._trouble[name] = f"unexpected {type(error).__name__} in {name}"
+        else:
+            self._trouble.pop(name, None)
+
+    def _standing(self) -> str:
+        return f"{len(self.config.sources)} sources"
+
+
+def _changed_for_good(old: Config | None, new: Config) -> str:
+    """The first key that differs and must not; empty where there is none."""
+    for key in _FIXED if old else ():
+        before: Any = old
+        after: Any = new
+        for part in key.split("."):
+            before, after = getattr(before, part), getattr(after, part)
+        if before != after:
+            return key
+    return ""

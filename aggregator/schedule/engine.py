@@ -1,0 +1,232 @@
+"""The work of a daemon: web sources are asked as they come due, files are looked at when they change, feeds follow.
+
+Everything here may be called from any thread. Three things happen at most once at a time, each beside the others: a round
+of web sources, a look at files, a regeneration. So a post that is saved is published while a slow host is waited for.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import BrokenExecutor
+from datetime import datetime
+from itertools import chain
+from typing import Protocol
+
+from aggregator.config.models import Config
+from aggregator.config.sources import Source
+from aggregator.errors import StoreError
+from aggregator.pipeline.refresh import Refresher
+from aggregator.pipeline.regenerate import Regenerator
+from aggregator.pipeline.results import FeedResult, Queue, SourceResult
+from aggregator.pipeline.subscriptions import with_subscriptions
+from aggregator.pipeline.web import gate_of
+from aggregator.schedule.backlog import Backlog
+from aggregator.schedule.debounce import Debounce
+from aggregator.schedule.due import is_looked_at, next_due
+from aggregator.schedule.once import Order, due_sources
+from aggregator.schedule.workers import WorkerPool
+from aggregator.store.store import Store
+
+CHANGED_S = 2.0  # within which changes of web sources are published: what comes meanwhile is rendered once
+SAVED_S = 0.2  # likewise of files, whose author is looking
+_IDLE_S = 120.0  # without work for them, worker processes end
+
+
+class Listener(Protocol):
+    """Who is told of results as they come, from whatever thread they come in."""
+
+    def source(self, result: SourceResult) -> None:
+        """A source was refreshed."""
+
+    def feed(self, result: FeedResult) -> None:
+        """A feed was regenerated."""
+
+
+class Observer(Listener, Protocol):
+    """Who is told of all that an engine does."""
+
+    def published(self, results: Sequence[FeedResult]) -> None:
+        """A regeneration came to its end, with these results."""
+
+
+class Engine:
+    """Refreshes and regenerates for as long as it lives; `clock` gives the moment, in whole seconds."""
+
+    def __init__(
+        self,
+        config: Config,
+        store: Store,
+        *,
+        clock: Callable[[], datetime],
+        workers: WorkerPool,
+        observer: Observer,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.store, self.now = store, clock
+        self.wishes = Debounce()
+        self.ending = threading.Event()
+        self.queue = Queue()
+        self._own = config
+        self._workers, self._observer, self._monotonic = workers, observer, monotonic
+        self._gate = gate_of(config)
+        self._backlog = Backlog(monotonic)
+        self._asking, self._looking, self._publishing = threading.Lock(), threading.Lock(), threading.Lock()
+        self._worked_at = monotonic()
+        self._retires = True  # whether sources may have left since it was last looked
+        self._config = with_subscriptions(config, store)
+
+    @property
+    def config(self) -> Config:
+        """The configuration in force, with the feeds of its subscription lists as far as the store knows them."""
+        return self._config
+
+    def reconfigure(self, config: Config) -> None:
+        """Goes on with another configuration: what is under way ends by the old one, and all that follows is by this one."""
+        self._own = config
+        self._gate = gate_of(config)
+        self._retires = True
+        self._config = with_subscriptions(config, self.store)
+        self.wishes.wish(0)
+
+    # -- sources ------------------------------------------------------------------------------------------------------
+
+    def refresh_due(self) -> None:
+        """Asks the web sources that are due, or as many of them as one round may; nothing where a round is under way."""
+        if not self._asking.acquire(blocking=False):
+            return
+        try:
+            self._retire()
+            config = self._config
+            due = due_sources(config, self.store, self.now(), longest_first=True)  # so that nobody starves
+            due = [one for one in due if not is_looked_at(one)]
+            chosen = self._backlog.share(due, len(config.sources))
+            self.queue = Queue(len(due), len(chosen))
+            for result in self._refresh(config, chosen):
+                self._observer.source(result)
+        finally:
+            self.queue = Queue(max(self.queue.due - self.queue.asking, 0))
+            self._asking.release()
+
+    def look(self, names: Collection[str] | None = None) -> None:
+        """Looks at the files of these sources, or of all that have some, and publishes what changed at once."""
+        with self._looking:
+            config = self._config
+            chosen = [one for one in config.sources if is_looked_at(one) and (names is None or one.name in names)]
+            for result in self._refresh(config, chosen):
+                if result.is_news:
+                    self.wishes.wish(SAVED_S)
+                if result.is_news or result.error or result.warnings:
+                    self._observer.source(result)
+
+    def release(self) -> None:
+        """Publishes posts whose date has come."""
+        if Regenerator(self._config, self.store, self._workers).release(self.now()):
+            self.wishes.wish(SAVED_S)
+
+    def next_due(self) -> dict[str, datetime | None]:
+        """When each source is due, by name; None: at any moment."""
+        config = self._config
+        with self.store.read() as tx:
+            states = tx.sources.all()
+            unknown = {one.name: tx.sources.get(one.name) for one in config.sources if one.name not in states}
+        known = states | unknown
+        return {one.name: next_due(one, known[one.name], config.site.timezone) for one in config.sources}
+
+    def _refresh(self, config: Config, sources: Sequence[Source]) -> Iterator[SourceResult]:
+        refresher = Refresher(config, self.store, self.now(), self._workers, self._gate, self.ending)
+        for result in refresher.refresh(sources) if sources else ():
+            self._worked_at = self._monotonic()
+            if result.is_news:
+                self.wishes.wish(CHANGED_S)
+            if result.feeds is not None:  # a list: from now on its feeds are sources, or are not any more
+                self._config = with_subscriptions(self._own, self.store)
+                self._retires = True
+            yield result
+
+    def _retire(self) -> None:
+        """Withdraws the posts of sources that left the configuration, while nobody asks them."""
+        if not self._retires:
+            return
+        with self._looking:
+            self._retires = False
+            for result in Refresher(self._config, self.store, self.now(), self._workers).retire():
+                self.wishes.wish(CHANGED_S)
+                self._observer.source(result)
+
+    # -- feeds --------------------------------------------------------------------------------------------------------
+
+    def regenerate(self, only: Collection[str] = (), *, force: bool = False) -> Iterator[FeedResult]:
+        """Regenerates the feeds whose posts changed; raises PublishError or StoreError where nothing can be published."""
+        with self._publishing:
+            self._worked_at = self._monotonic()
+            made: list[FeedResult] = []
+            regenerator = Regenerator(self._config, self.store, self._workers)
+            try:
+                for result in regenerator.regenerate(only=only, force=force):
+                    made.append(result)
+                    self._observer.feed(result)
+                    yield result
+                    if self.ending.is_set():
+                        return
+            finally:
+                self._observer.published(made)
+
+    def publish(self) -> None:
+        """Regenerates what changed; what a killed worker process left undone is done by the next call, which is wished for."""
+        try:
+            for _ in self.regenerate():
+                pass
+        except BrokenExecutor:
+            self.wishes.wish(CHANGED_S)
+
+    # -- both ---------------------------------------------------------------------------------------------------------
+
+    def run(self, order: Order, tell: Listener) -> None:
+        """Does what `aggregator run` would do, after what is under way; tells of each result as it comes."""
+        with self._asking, self._looking:
+            config = self._config
+            named = [one for one in config.sources if one.name in set(order.sources)]
+            chosen: Sequence[Source] = named
+            if order.refresh and not order.sources:
+                now = self.now()
+                chosen = config.sources if order.every_source else due_sources(config, self.store, now)
+            refresher = Refresher(config, self.store, self.now(), self._workers)
+            for result in chain(refresher.retire(), self._refresh(config, chosen if order.refresh else ())):
+                self._observer.source(result)
+                tell.source(result)
+        self.release()
+        for made in self.regenerate(order.feeds, force=order.force):
+            tell.feed(made)
+
+    def rest(self) -> None:
+        """Ends the worker processes where there was nothing to do for a while: their memory is better used by others."""
+        if self._monotonic() - self._worked_at < _IDLE_S:
+            return
+        locks = (self._asking, self._looking, self._publishing)
+        taken = [lock for lock in locks if lock.acquire(blocking=False)]
+        try:
+            if len(taken) == len(locks):
+                self._workers.rest()
+        finally:
+            for lock in taken:
+                lock.release()
+
+    def settle(self, until: float) -> bool:
+        """Waits for what is under way to end, until a moment of the clock that only ticks; whether it did."""
+        locks = (self._publishing, self._looking, self._asking)
+        done = [lock.acquire(timeout=max(until - self._monotonic(), 0.01)) for lock in locks]
+        if all(done):
+            self._workers.rest()
+            self.store.close()
+        return all(done)
+
+    def check(self) -> str:
+        """Why the store cannot be used; empty: it can."""
+        try:
+            with self.store.read() as tx:
+                tx.settings.get("")
+        except StoreError as error:
+            return str(error)
+        return ""

@@ -1,0 +1,184 @@
+"""How `aggregator run` hands its work to a daemon that holds the lock: a socket on this machine, a line of JSON each way.
+
+    run     {"config": "/srv/config/aggregator.yaml", "order": {"every_source": true, …}}
+    daemon  {"source": {…}}  {"feed": {…}}  …  {"done": true}        or  {"refused": "why"}
+
+Whoever may write to the socket may have the daemon work, which is its own user: the socket's mode says so.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import stat
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Any
+
+from sqlalchemy import make_url
+
+from aggregator.config.models import Config
+from aggregator.errors import AggregatorError
+from aggregator.pipeline.results import FeedResult, SourceResult
+from aggregator.schedule.engine import Listener
+from aggregator.schedule.once import Order
+from aggregator.store.codec import digest
+
+_LONGEST = 100  # bytes of a socket's path that every system takes (Linux: 107)
+_LONGEST_ORDER = 1_000_000  # bytes
+_ORDER_S = 10.0  # within which somebody who connected has to say what he wants
+
+Do = Callable[[Path, Order, Listener], None]
+
+
+def socket_path(config: Config, environment: Mapping[str, str]) -> Path:
+    """Where the daemon of a store listens: as configured, beside a SQLite database, else in the user's run-time folder."""
+    if config.serve.socket:
+        return config.serve.socket
+    url = make_url(config.store)
+    if url.get_backend_name() == "sqlite":
+        return Path(f"{url.database}.sock").absolute()
+    folder = environment.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
+    return Path(folder, f"aggregator-{os.geteuid()}-{digest(config.store)[:16]}.sock")
+
+
+class Taker:
+    """Takes orders at a socket, each in a thread of its own; `do` carries one out, and raises AggregatorError to refuse it."""
+
+    def __init__(self, path: Path, do: Do) -> None:
+        self._path, self._do = path, do
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._open: set[socket.socket] = set()
+
+    def start(self) -> None:
+        """Listens from now on. Who holds the lock is the only one who may: a socket that is there was left by a dead one."""
+        with _short(self._path) as address:
+            with suppress(FileNotFoundError):
+                self._path.unlink()
+            mask = os.umask(0o177)
+            try:
+                self._socket.bind(address)
+            finally:
+                os.umask(mask)
+        self._socket.listen(16)
+        threading.Thread(target=self._accept, name="orders", daemon=True).start()
+
+    def close(self) -> None:
+        """Takes no more, and hangs up on those who wait."""
+        for one in (self._socket, *self._open):
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+            one.close()
+        with suppress(OSError):
+            self._path.unlink()
+
+    def _accept(self) -> None:
+        with suppress(OSError):  # it was closed
+            while True:
+                connection, _ = self._socket.accept()
+                threading.Thread(target=self._serve, args=(connection,), name="order", daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        self._open.add(connection)
+        with suppress(OSError), connection, connection.makefile("rw", encoding="utf-8") as stream:
+            connection.settimeout(_ORDER_S)
+            line = stream.readline(_LONGEST_ORDER)
+            connection.settimeout(None)
+            teller = _Teller(stream)
+            teller.say(self._done(line, teller))
+        self._open.discard(connection)
+
+    def _done(self, line: str, teller: Listener) -> dict[str, Any]:
+        """Does what a line orders; the last thing to be said of it."""
+        try:
+            said = json.loads(line)
+            file, order = Path(said["config"]), _order(said["order"])
+        except (ValueError, TypeError, KeyError):
+            return {"refused": "the order cannot be understood; are both of one version?"}
+        try:
+            self._do(file, order, teller)
+        except AggregatorError as error:
+            return {"refused": str(error)}
+        return {"done": True}
+
+
+class _Teller:
+    """Writes results to whoever ordered them; that he is gone does not stop the work."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+
+    def source(self, result: SourceResult) -> None:
+        """A source was refreshed."""
+        self.say({"source": asdict(result)})
+
+    def feed(self, result: FeedResult) -> None:
+        """A feed was regenerated."""
+        self.say({"feed": asdict(result)})
+
+    def say(self, message: dict[str, Any]) -> None:
+        """Writes one message on a line."""
+        with suppress(OSError, ValueError):
+            self._stream.write(json.dumps(message, default=datetime.isoformat) + "\n")
+            self._stream.flush()
+
+
+def hand_over(path: Path, config_file: Path, order: Order, listener: Listener) -> str | None:
+    """Has a daemon do the work, telling of its results as they come; None when all was done, else why it was not."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        try:
+            if path.lstat().st_uid not in {0, os.geteuid()} or not stat.S_ISSOCK(path.lstat().st_mode):
+                return "its socket belongs to somebody else"
+            with _short(path) as address:
+                connection.connect(address)
+            message = {"config": str(config_file.resolve()), "order": asdict(order)}
+            connection.sendall(json.dumps(message).encode() + b"\n")
+        except OSError:
+            return "it does not answer"
+        for line in _lines(connection):
+            said = json.loads(line)
+            if "source" in said:
+                listener.source(_source(said["source"]))
+            elif "feed" in said:
+                listener.feed(_feed(said["feed"]))
+            else:
+                return None if said.get("done") else str(said.get("refused"))
+        return "it ended before the work was done"
+
+
+def _lines(connection: socket.socket) -> Iterator[str]:
+    """What the daemon says, as far as it comes: it may be killed at any moment."""
+    with connection.makefile("r", encoding="utf-8") as stream, suppress(OSError):
+        yield from (line for line in stream if line.endswith("\n"))
+
+
+def _order(said: dict[str, Any]) -> Order:
+    return Order(**{**said, "sources": tuple(said["sources"]), "feeds": tuple(said["feeds"])})
+
+
+def _source(said: dict[str, Any]) -> SourceResult:
+    until = said["until"]
+    return SourceResult(**{**said, "until": datetime.fromisoformat(until) if until else None})
+
+
+def _feed(said: dict[str, Any]) -> FeedResult:
+    return FeedResult(**{**said, "written": tuple(said["written"]), "unchanged": tuple(said["unchanged"])})
+
+
+@contextmanager
+def _short(path: Path) -> Iterator[str]:
+    """The path in so few bytes that a socket may have it: by way of its open folder, where it is too long itself."""
+    if len(os.fsencode(path)) <= _LONGEST:
+        yield str(path)
+        return
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)

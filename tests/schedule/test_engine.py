@@ -1,0 +1,240 @@
+from __future__ import annotations
+
+import threading
+import time
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from planet import Planet
+from webfeed import Reply, rss
+
+from aggregator.pipeline.results import FeedResult, SourceResult
+from aggregator.schedule.engine import Engine
+from aggregator.schedule.once import Order
+from aggregator.schedule.workers import WorkerPool
+
+
+class Heard:
+    """What an engine told of."""
+
+    def __init__(self) -> None:
+        self.sources: list[SourceResult] = []
+        self.feeds: list[FeedResult] = []
+        self.rounds: list[list[FeedResult]] = []
+
+    def source(self, result):
+        self.sources.append(result)
+
+    def feed(self, result):
+        self.feeds.append(result)
+
+    def published(self, results):
+        self.rounds.append(list(results))
+
+
+@pytest.fixture
+def heard() -> Heard:
+    return Heard()
+
+
+@pytest.fixture
+def engine(planet: Planet, heard: Heard) -> Any:
+    """Makes the engine of the planet, once its sources are there."""
+    made = []
+
+    def make() -> Engine:
+        engine = Engine(planet.config, planet.store, clock=lambda: planet.now, workers=WorkerPool(1), observer=heard)
+        made.append(engine)
+        return engine
+
+    yield make
+    for one in made:
+        one.ending.set()
+        assert one.settle(time.monotonic() + 5)
+
+
+def item(number: int, **fields: str) -> dict[str, str]:
+    return {"title": f"Item {number}", "link": f"https://site.example/{number}", "guid": f"g{number}", **fields}
+
+
+def a_source(planet: Planet, web: Any, number: int, *items: dict[str, str], **settings: Any) -> None:
+    url = web.put(number, "/", Reply(200, rss(*items)))
+    planet.sources.append({"name": f"web{number}", "type": "feed", "url": url, **settings})
+
+
+def test_what_is_due_is_asked_and_published_and_then_left_alone(planet, web, engine, heard):
+    a_source(planet, web, 1, item(1))
+    running = engine()
+    running.refresh_due()
+    running.publish()
+    assert planet.titles() == ["Item 1"]
+    running.refresh_due()
+    assert [result.name for result in heard.sources] == ["web1"]
+    planet.now += timedelta(minutes=31)
+    running.refresh_due()
+    assert [result.name for result in heard.sources] == ["web1", "web1"]
+    assert len(web.asked) == 2
+
+
+def test_a_change_wishes_for_a_regeneration_and_its_absence_for_none(planet, web, engine):
+    a_source(planet, web, 1, item(1))
+    running = engine()
+    running.refresh_due()
+    assert running.wishes.wait(5)
+    planet.now += timedelta(hours=1)
+    running.refresh_due()
+    assert not running.wishes.wait(0.01)
+
+
+def test_a_saved_post_is_published_while_a_slow_host_is_waited_for(planet, web, blog, engine):
+    released = threading.Event()
+    url = web.put(1, "/", lambda _: Reply(200, rss(item(1))) if released.wait(10) else Reply(500))
+    planet.sources.append({"name": "slow", "type": "feed", "url": url})
+    running = engine()
+    waiting = threading.Thread(target=running.refresh_due)
+    waiting.start()
+    while not web.asked:
+        time.sleep(0.01)
+    assert (running.queue.due, running.queue.asking) == (1, 1)
+    planet.post("a.md", title="Saved")
+    running.look({"blog"})
+    running.publish()
+    assert planet.titles() == ["Saved"]
+    running.refresh_due()  # one round at a time: nobody is asked twice
+    assert len(web.asked) == 1
+    released.set()
+    waiting.join(10)
+    running.publish()
+    assert sorted(planet.titles()) == ["Item 1", "Saved"]
+
+
+def test_ending_does_not_wait_for_a_slow_host(planet, web, engine):
+    released = threading.Event()
+    url = web.put(1, "/", lambda _: Reply(200, rss(item(1))) if released.wait(20) else Reply(500))
+    planet.sources.append({"name": "slow", "type": "feed", "url": url})
+    running = engine()
+    waiting = threading.Thread(target=running.refresh_due)
+    waiting.start()
+    while not web.asked:
+        time.sleep(0.01)
+    begun = time.monotonic()
+    running.ending.set()
+    waiting.join(10)
+    assert time.monotonic() - begun < 3
+    released.set()
+    for thread in threading.enumerate():
+        if thread.name.startswith("source-"):
+            thread.join(5)  # it opens the store once more
+
+
+def test_a_source_that_leaves_the_configuration_takes_its_posts_along(planet, web, engine):
+    a_source(planet, web, 1, item(1))
+    a_source(planet, web, 2, item(2))
+    running = engine()
+    running.refresh_due()
+    running.publish()
+    planet.sources.pop()
+    running.reconfigure(planet.config)
+    running.refresh_due()
+    running.publish()
+    assert planet.titles() == ["Item 1"]
+
+
+def test_a_source_whose_category_changed_is_made_anew_before_it_is_due(planet, web, engine):
+    a_source(planet, web, 1, item(1), category="old")
+    running = engine()
+    running.refresh_due()
+    planet.sources[0]["category"] = "new"
+    running.reconfigure(planet.config)
+    running.refresh_due()
+    running.publish()
+    assert planet.titles("category/new") == ["Item 1"]
+    assert not (planet.output / "category/old").exists()
+
+
+def test_a_feed_that_a_list_gained_is_asked_in_the_same_round_and_from_then_on(planet, web, engine, heard):
+    url = web.put(1, "/", Reply(200, rss(item(1))))
+    planet.write("list.opml", f'<opml version="2.0"><body><outline type="rss" xmlUrl="{url}"/></body></opml>')
+    planet.sources.append({"name": "friends", "type": "opml", "path": "list.opml", "allow_private": True})
+    running = engine()
+    running.look()
+    running.publish()
+    assert planet.titles() == ["Item 1"]
+    assert len(running.config.sources) == 2
+    planet.now += timedelta(hours=1)
+    running.refresh_due()
+    assert len(web.asked) == 2
+
+
+def test_a_run_that_is_handed_over_does_what_was_ordered_and_tells_both(planet, web, engine, heard):
+    a_source(planet, web, 1, item(1))
+    a_source(planet, web, 2, item(2))
+    running, other = engine(), Heard()
+    running.run(Order(sources=("web2",), feeds=("all",)), other)
+    assert planet.titles() == ["Item 2"]
+    assert [result.name for result in other.sources] == ["web2"]
+    assert [result.slug for result in other.feeds] == ["all"]
+    assert heard.sources == other.sources
+    assert heard.feeds == other.feeds
+    running.run(Order(every_source=True), other)
+    assert {result.name for result in other.sources} == {"web1", "web2"}
+    asked = len(web.asked)
+    running.run(Order(refresh=False, force=True), other)
+    assert len(web.asked) == asked
+    assert len(heard.rounds) == 3
+
+
+def test_a_post_that_was_held_is_published_when_its_date_comes(planet, blog, engine):
+    planet.post("later.md", title="Later", date="2024-05-01 13:00:00")
+    running = engine()
+    running.look()
+    running.publish()
+    assert planet.titles() == []
+    planet.now += timedelta(hours=2)
+    running.release()
+    assert running.wishes.wait(1)
+    running.publish()
+    assert planet.titles() == ["Later"]
+
+
+def test_r5_a_clock_set_back_an_hour_asks_at_most_a_round_and_dates_nothing_anew(planet, web, engine):
+    for number in range(1, 41):
+        a_source(planet, web, number, item(number))
+    running = engine()
+    for _ in range(2):  # 32, then the rest
+        running.refresh_due()
+    running.publish()
+    before = planet.documents()
+    assert len(web.asked) == 40
+    planet.now -= timedelta(hours=1)
+    running.refresh_due()
+    assert len(web.asked) <= 72
+    running.publish()
+    assert planet.documents() == before
+
+
+def test_r5_a_clock_that_was_a_month_ahead_loses_no_post_and_leaves_no_source_waiting(planet, web, engine):
+    a_source(planet, web, 1, item(1, pubDate="Wed, 01 May 2024 10:00:00 GMT"))
+    running = engine()
+    planet.now += timedelta(days=30)
+    running.refresh_due()
+    planet.now -= timedelta(days=30)
+    running.refresh_due()
+    running.publish()
+    assert len(web.asked) == 2
+    assert [one["date_published"] for one in planet.items()] == ["2024-05-01T10:00:00+00:00"]
+
+
+def test_outcomes_are_counted_by_the_hour(planet, web, engine):
+    a_source(planet, web, 1, item(1))
+    planet.sources.append({"name": "gone", "type": "feed", "url": web.url(2, "/")})
+    running = engine()
+    running.refresh_due()
+    planet.now += timedelta(minutes=35)
+    running.refresh_due()
+    with planet.store.read() as tx:
+        counted = tx.fetches.since(planet.now - timedelta(hours=1))
+    [hour] = counted.values()
+    assert (hour["new"], hour["unchanged"]) == (1, 1)
+    assert hour["failed"] in {1, 2}  # chance says how soon it is tried again
