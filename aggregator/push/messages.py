@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from aggregator.push.leases import DEFAULT_S, granted_s
 
+Mode = Literal["subscribe", "unsubscribe"]
 FORM = "application/x-www-form-urlencoded"
 _SECRET_BYTES = 200  # §5.1: a secret has fewer
 _LONGEST = 2000  # characters of a callback
@@ -28,7 +29,7 @@ class Answer:
 class Wish:
     """What somebody asks a hub for, checked as far as it says itself; the callback has not confirmed it yet."""
 
-    mode: Literal["subscribe", "unsubscribe"]
+    mode: Mode
     topic: str
     callback: str
     lease_s: int = DEFAULT_S

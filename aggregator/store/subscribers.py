@@ -48,7 +48,8 @@ class Subscribers:
         """Who has not got this version of a document, and may be sent it now."""
         table = subscribers
         is_due = table.c.not_before.is_(None) | (table.c.not_before <= stamp(now))
-        query = select(table).where(table.c.topic == topic, table.c.sent != etag, is_due).order_by(table.c.callback)
+        is_owed = (table.c.topic == topic) & (table.c.sent != etag) & (table.c.until > stamp(now))
+        query = select(table).where(is_owed, is_due).order_by(table.c.callback)
         return [_subscriber(row) for row in self._connection.execute(query).mappings()]
 
     def waiting(self, now: datetime) -> list[str]:

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pushed import Desk, Peer
 from pytest_httpserver import HTTPServer
 from webfeed import Feed, Web
 
 from aggregator.config.models import Config
+from aggregator.pipeline.push import Push
 from aggregator.pipeline.subscriptions import with_subscriptions
 from aggregator.schedule.once import RunResult, run_once
 from aggregator.store.sources import SourceState
@@ -115,3 +117,25 @@ def web() -> Iterator[Web]:
 def _no_fsync(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing here has to outlive a power cut, and waiting for the disk is most of the time that publishing takes."""
     monkeypatch.setattr("os.fsync", lambda _: None)
+
+
+@pytest.fixture
+def desk(tmp_path: Path, store: Store) -> Desk:
+    """A daemon as push sees it."""
+    return Desk(tmp_path, store)
+
+
+@pytest.fixture
+def peer() -> Iterator[Peer]:
+    """A hub or a subscriber on the loopback."""
+    served = Peer()
+    yield served
+    served.close()
+
+
+@pytest.fixture
+def push(desk: Desk) -> Iterator[Push]:
+    """Everything that is pushed from that desk."""
+    made = Push(desk, desk.log, random=lambda: 0.5)
+    yield made
+    made.close(5)

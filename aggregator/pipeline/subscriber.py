@@ -1,0 +1,155 @@
+"""Subscribing at the hubs that sources name, so that their news is pushed to us (WebSub §5, §7)."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from aggregator.config.models import Config
+from aggregator.config.sources import FeedSource, RsshubSource
+from aggregator.errors import FetchError
+from aggregator.ingest.addresses import is_private_host
+from aggregator.pipeline.leasing import Wanted, confirmed, plan, refused
+from aggregator.pipeline.messenger import host_of, why
+from aggregator.pipeline.office import Office
+from aggregator.pipeline.regenerate import OWN_HUB
+from aggregator.push.leases import DEFAULT_S
+from aggregator.push.messages import Answer, Mode, Wish, subscription_form
+from aggregator.push.signing import is_signed
+from aggregator.store.codec import digest
+from aggregator.store.leases import Lease, LeaseState
+
+_LOCAL = (".local", ".internal", ".lan", ".home.arpa", ".test", ".invalid")  # names that mean something only nearby
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a hub that pushes is answered, and the source for which the body is to be stored; empty: it is ignored."""
+
+    answer: Answer
+    source: str = ""
+
+
+class Subscriber:
+    """Keeps a lease for each source whose hub can reach us; may be called from any thread."""
+
+    def __init__(self, office: Office) -> None:
+        self._office = office
+        self._lock = threading.Lock()
+        self._last: dict[str, str] = {}  # the hash of the body that was taken last, by callback
+
+    def tick(self, now: datetime) -> None:
+        """Asks for leases, renews them and ends them, as their time comes; the asking is done by others."""
+        store, config = self._office.desk.store, self._office.desk.config
+        with store.read() as tx:
+            leases, hubs = tx.leases.all(), tx.sources.hubs()
+        made = plan(leases, wanted_of(config, hubs), now, lambda: secrets.token_urlsafe(32))
+        if made.changed or made.forgotten:
+            with store.write() as tx:
+                tx.leases.put(list(made.changed.values()))
+                tx.leases.forget(made.forgotten)
+                tx.sources.expect_pushes(made.unpushed, None)
+        for lease in made.to_ask:
+            self._office.couriers.send(host_of(lease.hub), partial(self._ask, lease))
+
+    def confirm(self, callback: str, query: Mapping[str, str]) -> Answer:
+        """What a hub is answered that asks whether we want what we asked for, or tells us that we cannot have it."""
+        desk = self._office.desk
+        if (refusal := self.refusal(callback)) is not None:
+            return refusal
+        with desk.store.write() as tx:
+            lease = tx.leases.at(callback)
+            if lease is None:
+                return _UNKNOWN
+            later, answer = confirmed(lease, query, desk.now())
+            if later != lease:
+                tx.leases.put([later])
+                if later.state is not LeaseState.ACTIVE:
+                    tx.sources.expect_pushes([lease.source], None)
+        if later != lease:
+            self._office.log(f"a hub said {query.get('hub.mode')}", source=lease.source, host=host_of(lease.hub))
+        return answer
+
+    def refusal(self, callback: str) -> Answer | None:
+        """What whoever asks anything of a callback is answered that is unknown or has ended; None for one that is in use."""
+        with self._office.desk.store.read() as tx:
+            lease = tx.leases.at(callback)
+        if lease is None:
+            return _UNKNOWN
+        return _ENDED if lease.state is LeaseState.ENDED else None
+
+    def take(self, callback: str, body: bytes, signature: str) -> Taken:
+        """What a hub that pushes a document is answered. One that is not signed as it should be is taken and ignored (§7.1.2)."""
+        with self._office.desk.store.read() as tx:
+            lease = tx.leases.at(callback)
+        if lease is None:
+            return Taken(_UNKNOWN)
+        if lease.state in (LeaseState.ENDED, LeaseState.LEAVING):
+            return Taken(_ENDED)
+        if not is_signed(signature, lease.secret, body):
+            self._office.log("a push without a valid signature was ignored", source=lease.source)
+            return Taken(_TAKEN)
+        hashed = digest(body)
+        with self._lock:
+            is_replay = self._last.get(callback) == hashed
+            self._last[callback] = hashed
+        return Taken(_TAKEN, "" if is_replay else lease.source)
+
+    def _ask(self, lease: Lease) -> None:
+        """Asks a hub for a lease, or to end one."""
+        office = self._office
+        mode: Mode = "unsubscribe" if lease.state is LeaseState.LEAVING else "subscribe"
+        callback = f"{office.desk.config.site.base_url}{OWN_HUB}/{lease.callback}"
+        wish = Wish(mode, lease.topic, callback, DEFAULT_S, lease.secret)
+        try:
+            office.messenger().tell_hub(lease.hub, subscription_form(wish))
+        except FetchError as error:
+            with office.desk.store.write() as tx:
+                if tx.leases.at(lease.callback) == lease:  # it was not confirmed meanwhile
+                    tx.leases.put([refused(lease, office.desk.now(), office.random)])
+            office.log("a hub could not be asked", mode=mode, source=lease.source, error=why(error))
+
+
+_UNKNOWN = Answer(404, "There is no such subscription.")
+_ENDED = Answer(410, "This subscription has ended.")
+_TAKEN = Answer(202)
+
+
+def wanted_of(config: Config, hubs: Mapping[str, tuple[str, str]]) -> Wanted:
+    """The hub and topic of each source whose news can be pushed to us, by its name.
+
+    Not those of which pages are fetched for their full text: a push never makes us fetch. Nor our own documents.
+    """
+    base_url = config.site.base_url
+    if not config.websub.subscribe:
+        return {}
+    wanted = {}
+    for source in config.sources:
+        if isinstance(source, FeedSource | RsshubSource) and not source.fulltext and source.name in hubs:
+            hub, topic = hubs[source.name]
+            if reaches(hub, base_url, allow_private=config.fetch.allow_private) and not topic.startswith(base_url):
+                wanted[source.name] = (hub, topic)
+    return wanted
+
+
+def reaches(hub: str, base_url: str, *, allow_private: bool) -> bool:
+    """Whether a hub can be asked, and can reach us at `base_url`: it is public, or both are private and may be asked.
+
+    >>> reaches("https://hub.example.com/", "https://feeds.example.com/", allow_private=False)
+    True
+    >>> reaches("https://hub.example.com/", "http://localhost:8000/", allow_private=True)
+    False
+    """
+    if _is_nearby(hub):
+        return allow_private
+    return not _is_nearby(base_url)
+
+
+def _is_nearby(url: str) -> bool:
+    """Whether a host is known only on its own machine or network, by its name alone."""
+    host = host_of(url).lower()
+    return is_private_host(host) or host.endswith(_LOCAL) or not ("." in host or ":" in host)
