@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import secrets
 import threading
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from aggregator.config.models import Config
@@ -23,6 +24,8 @@ from aggregator.push.signing import is_signed
 from aggregator.store.codec import digest
 from aggregator.store.leases import Lease, LeaseState
 
+_LOOK_EVERY = timedelta(seconds=30)  # with 2,000 leases a look takes 0.1 s
+_REMEMBERED = 32  # bodies that were pushed last, for each callback
 _LOCAL = (".local", ".internal", ".lan", ".home.arpa", ".test", ".invalid")  # names that mean something only nearby
 
 
@@ -32,6 +35,7 @@ class Taken:
 
     answer: Answer
     source: str = ""
+    hashed: str = ""  # names the body
 
 
 class Subscriber:
@@ -40,11 +44,16 @@ class Subscriber:
     def __init__(self, office: Office) -> None:
         self._office = office
         self._lock = threading.Lock()
-        self._last: dict[str, str] = {}  # the hash of the body that was taken last, by callback
+        self._looked: tuple[Config | None, datetime] = (None, datetime.min.replace(tzinfo=UTC))
+        self._taken: dict[str, deque[str]] = {}  # the hashes of the bodies that were stored last, by callback
 
     def tick(self, now: datetime) -> None:
         """Asks for leases, renews them and ends them, as their time comes; the asking is done by others."""
         store, config = self._office.desk.store, self._office.desk.config
+        known, looked_at = self._looked
+        if known is config and timedelta(0) <= now - looked_at < _LOOK_EVERY:
+            return
+        self._looked = (config, now)
         with store.read() as tx:
             leases, hubs = tx.leases.all(), tx.sources.hubs()
         made = plan(leases, wanted_of(config, hubs), now, lambda: secrets.token_urlsafe(32))
@@ -53,6 +62,9 @@ class Subscriber:
                 tx.leases.put(list(made.changed.values()))
                 tx.leases.forget(made.forgotten)
                 tx.sources.expect_pushes(made.unpushed, None)
+            with self._lock:
+                for callback in made.forgotten:
+                    self._taken.pop(callback, None)
         for lease in made.to_ask:
             self._office.couriers.send(host_of(lease.hub), partial(self._ask, lease))
 
@@ -83,7 +95,10 @@ class Subscriber:
         return _ENDED if lease.state is LeaseState.ENDED else None
 
     def take(self, callback: str, body: bytes, signature: str) -> Taken:
-        """What a hub that pushes a document is answered. One that is not signed as it should be is taken and ignored (§7.1.2)."""
+        """What a hub that pushes a document is answered. One that is not signed as it should be is taken and ignored (§7.1.2).
+
+        So is one that was taken before: whoever listens on the way could send an old one again, to undo what came later.
+        """
         with self._office.desk.store.read() as tx:
             lease = tx.leases.at(callback)
         if lease is None:
@@ -95,9 +110,13 @@ class Subscriber:
             return Taken(_TAKEN)
         hashed = digest(body)
         with self._lock:
-            is_replay = self._last.get(callback) == hashed
-            self._last[callback] = hashed
-        return Taken(_TAKEN, "" if is_replay else lease.source)
+            is_replay = hashed in self._taken.get(callback, ())
+        return Taken(_TAKEN, "" if is_replay else lease.source, hashed)
+
+    def took(self, callback: str, taken: Taken) -> None:
+        """Notes that what was pushed is in good hands: until then a hub that is told otherwise may send it again."""
+        with self._lock:
+            self._taken.setdefault(callback, deque(maxlen=_REMEMBERED)).append(taken.hashed)
 
     def _ask(self, lease: Lease) -> None:
         """Asks a hub for a lease, or to end one."""

@@ -154,6 +154,8 @@ def test_a_push_that_is_signed_is_for_its_source_and_a_replay_for_nobody(push, a
     header = f"{method}={hmac.new(active.secret.encode(), b'<rss/>', getattr(hashlib, method)).hexdigest()}"
     taken = push.subscriber.take(active.callback, b"<rss/>", header)
     assert (taken.answer.status, taken.source) == (202, "web")
+    assert push.subscriber.take(active.callback, b"<rss/>", header).source == "web"  # it could not be stored
+    push.subscriber.took(active.callback, taken)
     again = push.subscriber.take(active.callback, b"<rss/>", header)
     assert (again.answer.status, again.source) == (202, "")
 
