@@ -11,6 +11,8 @@ from webfeed import Reply
 from aggregator.pipeline import notifying
 from aggregator.pipeline.results import FeedResult
 
+pytestmark = pytest.mark.parametrize("store", ["sqlite"], indirect=True)  # nothing of it is kept
+
 
 @pytest.fixture(autouse=True)
 def _hub(desk, peer):
