@@ -11,14 +11,13 @@ from datetime import datetime, timedelta
 
 from aggregator.push.leases import renewal_in_s, retry_in_s, taken_s
 from aggregator.push.messages import Answer
-from aggregator.store.leases import Lease, LeaseState
+from aggregator.store.leases import LEASED, Lease, LeaseState
 
 _PATIENCE = timedelta(hours=1)  # that a hub may take to confirm what it was asked for
 _DENIED = timedelta(days=1)  # then it is asked again: it may have been a mistake, or be another hub by now
 _TOMBSTONE = timedelta(days=30)  # the longest lease: until then a hub that we left may push
 _GOODBYES = 3  # times that a hub is asked to end a subscription
 _LONGEST_CHALLENGE = 4096
-_LEASED = (LeaseState.ACTIVE, LeaseState.RENEWING)
 
 Wanted = Mapping[str, tuple[str, str]]  # hub and topic by the name of the source
 
@@ -31,6 +30,11 @@ class Plan:
     to_ask: list[Lease] = field(default_factory=list)
     forgotten: list[str] = field(default_factory=list)  # callbacks
     unpushed: set[str] = field(default_factory=set)  # sources that are to be asked as often as before
+
+    @property
+    def is_anything(self) -> bool:
+        """Whether there is anything to do."""
+        return bool(self.changed or self.forgotten)
 
 
 def plan(leases: Iterable[Lease], wanted: Wanted, now: datetime, mint: Callable[[], str]) -> Plan:
@@ -53,7 +57,7 @@ def plan(leases: Iterable[Lease], wanted: Wanted, now: datetime, mint: Callable[
 
 def _keep(lease: Lease, now: datetime, made: Plan) -> None:
     """A lease that ran out is lost, and asked for anew; one whose time has come is asked for, or renewed."""
-    if lease.state in _LEASED and lease.until is not None and lease.until <= now:
+    if lease.state in LEASED and lease.until is not None and lease.until <= now:
         lease = made.changed[lease.callback] = replace(lease, state=LeaseState.ASKED, until=None)
         made.unpushed.add(lease.source)
     if lease.not_before <= now:

@@ -55,7 +55,10 @@ class Push:
             self.hub.tick(now)
 
     def close(self, wait_s: float = 2.0) -> None:
-        """Ends: what is being sent has so many seconds to arrive, and what waits is sent after the next start."""
+        """Ends; what is being sent has so many seconds to arrive.
+
+        Readers get what they are owed after the next start; another's hub is not told of what it was not told yet.
+        """
         self._couriers.close(wait_s)
         with self._lock:
             if self._messenger is not None:

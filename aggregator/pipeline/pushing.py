@@ -11,11 +11,9 @@ from aggregator.errors import AggregatorError, IngestError, StoreError
 from aggregator.models import Fetched, Validators
 from aggregator.pipeline.digesting import Gathered, Task, digest_answer
 from aggregator.pipeline.results import SourceResult
-from aggregator.store.leases import LeaseState
+from aggregator.store.leases import LEASED
 from aggregator.store.sources import SourceState
 from aggregator.store.store import Store, Transaction
-
-_LEASED = (LeaseState.ACTIVE, LeaseState.RENEWING)
 
 
 def store_push(
@@ -67,7 +65,7 @@ def _written(tx: Transaction, name: str, gathered: Gathered, now: datetime) -> S
     tx.posts.touch(gathered.changes.touched)
     if result.is_news:
         tx.sources.put([replace(tx.sources.get(name), changed_at=now)])
-    ends = [lease.until for lease in tx.leases.all() if lease.source == name and lease.state in _LEASED and lease.until]
+    ends = [lease.until for lease in tx.leases.all() if lease.source == name and lease.state in LEASED and lease.until]
     if ends:
         tx.sources.expect_pushes([name], max(ends))
     return result

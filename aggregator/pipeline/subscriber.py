@@ -22,7 +22,7 @@ from aggregator.push.leases import DEFAULT_S
 from aggregator.push.messages import Answer, Mode, Wish, subscription_form
 from aggregator.push.signing import is_signed
 from aggregator.store.codec import digest
-from aggregator.store.leases import Lease, LeaseState
+from aggregator.store.leases import LEASED, Lease, LeaseState
 
 _LOOK_EVERY = timedelta(seconds=30)  # with 2,000 leases a look takes 0.1 s
 _REMEMBERED = 32  # bodies that were pushed last, for each callback
@@ -55,16 +55,17 @@ class Subscriber:
             return
         self._looked = (config, now)
         with store.read() as tx:
-            leases, hubs = tx.leases.all(), tx.sources.hubs()
-        made = plan(leases, wanted_of(config, hubs), now, lambda: secrets.token_urlsafe(32))
-        if made.changed or made.forgotten:
-            with store.write() as tx:
-                tx.leases.put(list(made.changed.values()))
-                tx.leases.forget(made.forgotten)
-                tx.sources.expect_pushes(made.unpushed, None)
-            with self._lock:
-                for callback in made.forgotten:
-                    self._taken.pop(callback, None)
+            wanted = wanted_of(config, tx.sources.hubs())
+            if not plan(tx.leases.all(), wanted, now, _minted).is_anything:
+                return
+        with store.write() as tx:
+            made = plan(tx.leases.all(), wanted, now, _minted)  # again, as a hub may have confirmed something meanwhile
+            tx.leases.put(list(made.changed.values()))
+            tx.leases.forget(made.forgotten)
+            tx.sources.expect_pushes(made.unpushed, None)
+        with self._lock:
+            for callback in made.forgotten:
+                self._taken.pop(callback, None)
         for lease in made.to_ask:
             self._office.couriers.send(host_of(lease.hub), partial(self._ask, lease))
 
@@ -80,7 +81,7 @@ class Subscriber:
             later, answer = confirmed(lease, query, desk.now())
             if later != lease:
                 tx.leases.put([later])
-                if later.state is not LeaseState.ACTIVE:
+                if lease.state in LEASED and later.state not in LEASED:
                     tx.sources.expect_pushes([lease.source], None)
         if later != lease:
             self._office.log(f"a hub said {query.get('hub.mode')}", source=lease.source, host=host_of(lease.hub))
@@ -136,6 +137,11 @@ class Subscriber:
 _UNKNOWN = Answer(404, "There is no such subscription.")
 _ENDED = Answer(410, "This subscription has ended.")
 _TAKEN = Answer(202)
+
+
+def _minted() -> str:
+    """What nobody can guess: 256 bits."""
+    return secrets.token_urlsafe(32)
 
 
 def wanted_of(config: Config, hubs: Mapping[str, tuple[str, str]]) -> Wanted:

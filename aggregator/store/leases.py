@@ -25,6 +25,9 @@ class LeaseState(StrEnum):
     ENDED = "ended"  # remembered, so that a hub that still pushes is told
 
 
+LEASED = (LeaseState.ACTIVE, LeaseState.RENEWING)  # in which news is pushed
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
     """One subscription; what each column means stands in `schema`."""
