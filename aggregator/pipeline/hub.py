@@ -87,14 +87,14 @@ class Hub:
         for path in topics:
             etag = documents.etag(path)
             with self._lock:
-                is_known = etag is None or (self._looked_at.get(path) == etag and path not in waiting)
-                if not is_known:
-                    self._looked_at[path] = etag or ""
+                is_known = self._looked_at.get(path) == etag and path not in waiting
             if etag is not None and not is_known:
                 with store.read() as tx:
                     owed = tx.subscribers.owed(path, etag, now)
                 for one in owed:
                     self._send(one)
+                with self._lock:
+                    self._looked_at[path] = etag
         if self._sweep_at is None or now >= self._sweep_at:
             self._sweep_at = now + _SWEEP
             documents.keep(set(topics))
