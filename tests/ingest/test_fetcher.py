@@ -388,7 +388,7 @@ def test_a_post_is_given_up_at_its_deadline_and_its_answer_is_not_waited_for(ser
 
     started = time.monotonic()
     fetcher_of().post(serve(endless).url, b"x=1", {}, Terms(allow_private=True, timeout_s=0.3))
-    silent = serve(lambda *_: time.sleep(2))
+    silent = serve(lambda *_: time.sleep(5))
     with pytest.raises(TimedOut):
         fetcher_of().post(silent.url, b"x=1", {}, Terms(allow_private=True, timeout_s=0.3))
-    assert time.monotonic() - started < 1.5
+    assert time.monotonic() - started < 4

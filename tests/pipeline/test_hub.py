@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from datetime import timedelta
 
@@ -252,11 +253,13 @@ def test_s7_a_host_is_not_asked_more_than_so_often_in_a_minute(push, peer):
 
 
 def test_s7_a_wish_that_is_repeated_is_asked_about_once(desk, push, peer):
-    peer.answer = lambda call: (time.sleep(0.05), agrees(call))[1]
+    let_go = threading.Event()
+    peer.answer = lambda call: (let_go.wait(5), agrees(call))[1]
     push.hub.take(form(mode="subscribe", topic=TOPIC, callback=peer.url + "slow"))
     until(lambda: peer.calls)  # the one courier that may go there is busy
     for _ in range(5):
         push.hub.take(form(mode="subscribe", topic=TOPIC, callback=peer.url + "cb?id=1"))
+    let_go.set()
     until(lambda: subscriber(desk, peer))
     push.close(5)
     assert len(peer.calls) == 2
