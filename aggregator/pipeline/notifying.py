@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection
+import time
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
+from aggregator.config.models import Config
 from aggregator.errors import FetchError
-from aggregator.pipeline.messenger import host_of, why
-from aggregator.pipeline.office import PRIVATE, Office
+from aggregator.pipeline.messenger import Messenger, host_of, why
+from aggregator.pipeline.office import PRIVATE, Log, Office
 from aggregator.pipeline.published import is_document
+from aggregator.pipeline.results import FeedResult
 from aggregator.publish.site import encoded
 from aggregator.push.leases import retry_in_s
 from aggregator.push.messages import publish_form
@@ -21,6 +24,46 @@ from aggregator.push.messages import publish_form
 _TAKE_MANY = frozenset({"pubsubhubbub.appspot.com"})
 _MANY = 50
 _TRIES = 4
+
+
+def hub_to_tell(config: Config) -> str:
+    """The hub of others that is configured; empty where there is none."""
+    hub = config.websub.hub
+    return "" if hub is None or hub == "builtin" else hub
+
+
+def to_tell(paths: Iterable[str]) -> list[str]:
+    """Which of the documents that changed a hub is told of: not of pages, and private feeds are nobody else's to know."""
+    return sorted(path for path in paths if is_document(path) and not path.startswith(PRIVATE))
+
+
+def tell_once(config: Config, results: Iterable[FeedResult], log: Log, *, wait_s: float = 60.0) -> None:
+    """Tells the hub from a run that ends, which cannot try again later; what cannot be told in so many seconds is logged."""
+    hub, changed = hub_to_tell(config), to_tell(path for result in results for path in result.written)
+    if not hub or not changed:
+        return
+    messenger, until = Messenger(config), time.monotonic() + wait_s
+    try:
+        for batch in _batches(hub, changed):
+            if time.monotonic() > until:
+                log("the hub could not be told", error=f"it took longer than {wait_s:g} seconds", then="given up")
+                return
+            try:
+                messenger.tell_hub(hub, _form(config, batch))
+            except FetchError as error:
+                log("the hub could not be told", documents=len(batch), error=why(error), then="given up")
+    finally:
+        messenger.close()
+
+
+def _batches(hub: str, paths: Sequence[str]) -> Iterator[Sequence[str]]:
+    """The documents, as many together as the hub takes in one request."""
+    size = _MANY if host_of(hub) in _TAKE_MANY else 1
+    return (paths[start : start + size] for start in range(0, len(paths), size))
+
+
+def _form(config: Config, paths: Iterable[str]) -> bytes:
+    return publish_form([config.site.base_url + encoded(path) for path in paths])
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,36 +83,26 @@ class Notifier:
         self._owed: dict[str, _Owed] = {}
 
     def changed(self, paths: Collection[str], now: datetime) -> None:
-        """Has the hub told of documents whose bytes changed; private ones are nobody else's to know."""
-        if self._hub():
+        """Has the hub told of documents whose bytes changed."""
+        if hub_to_tell(self._office.desk.config):
             with self._lock:
-                for path in paths:
-                    if is_document(path) and not path.startswith(PRIVATE):
-                        self._owed[path] = _Owed(0, now)
+                self._owed |= dict.fromkeys(to_tell(paths), _Owed(0, now))
 
     def tick(self, now: datetime) -> None:
         """Tells what is due; the telling is done by others."""
-        hub = self._hub()
+        hub = hub_to_tell(self._office.desk.config)
         with self._lock:
-            due = sorted(path for path, owed in self._owed.items() if owed.not_before <= now) if hub else []
-            taken = [(path, self._owed.pop(path)) for path in due]
             if not hub:
                 self._owed.clear()  # it was configured away
-        size = _MANY if host_of(hub) in _TAKE_MANY else 1
-        for start in range(0, len(taken), size):
-            batch = dict(taken[start : start + size])
-            self._office.couriers.send(host_of(hub), partial(self._tell, hub, batch))
-
-    def _hub(self) -> str:
-        """The hub of others that is configured; empty where there is none."""
-        hub = self._office.desk.config.websub.hub
-        return "" if hub is None or hub == "builtin" else hub
+            due = sorted(path for path, owed in self._owed.items() if owed.not_before <= now)
+            taken = {path: self._owed.pop(path) for path in due}
+        for batch in _batches(hub, due):
+            self._office.couriers.send(host_of(hub), partial(self._tell, hub, {path: taken[path] for path in batch}))
 
     def _tell(self, hub: str, batch: dict[str, _Owed]) -> None:
         office = self._office
-        base_url = office.desk.config.site.base_url
         try:
-            office.messenger().tell_hub(hub, publish_form([base_url + encoded(path) for path in batch]))
+            office.messenger().tell_hub(hub, _form(office.desk.config, batch))
         except FetchError as error:
             kept = {path: owed for path, owed in batch.items() if owed.failures + 1 < _TRIES}
             with self._lock:

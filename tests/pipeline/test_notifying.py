@@ -71,3 +71,19 @@ def test_a_redirect_of_the_hub_is_followed_as_the_specification_says(desk, push,
     until(lambda: len(peer.calls) == 2)
     assert peer.calls[1].form == peer.calls[0].form
     assert desk.logged == []
+
+
+def test_a_run_that_ends_tells_the_hub_once(desk, peer):
+    results = [FeedResult("a", written=("a/rss.xml", "a/index.html", "private/0123456789abcdef/x/rss.xml"))]
+    notifying.tell_once(desk.config, results, desk.log)
+    assert topics(peer) == [BASE + "a/rss.xml"]
+    notifying.tell_once(desk.config, [FeedResult("a", unchanged=("a/rss.xml",))], desk.log)
+    assert len(peer.calls) == 1
+    peer.answer = lambda _: Reply(500)
+    notifying.tell_once(desk.config, results, desk.log)
+    assert [(event, fields["then"]) for event, fields in desk.logged] == [("the hub could not be told", "given up")]
+    notifying.tell_once(desk.config, results, desk.log, wait_s=-1)
+    assert len(peer.calls) == 2
+    desk.settings["websub"] = {"hub": "builtin"}
+    notifying.tell_once(desk.config, results, desk.log)
+    assert len(peer.calls) == 2
