@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from webfeed import an_item, rss
 
+from aggregator.pipeline import pushing
 from aggregator.pipeline.pushing import store_push
 from aggregator.store.leases import Lease, LeaseState
 
@@ -93,3 +94,21 @@ def test_a_push_before_the_first_poll_is_stored(planet, feed, pushed):
     [polled] = planet.run().sources
     assert (polled.new, polled.changed, polled.unchanged) == (0, 0, 1)
     assert planet.titles() == ["Item 1"]
+
+
+def test_a_poll_that_stores_the_same_post_at_the_same_time_does_no_harm(planet, feed, pushed, monkeypatch):
+    feed.items = [an_item(1)]
+    planet.run()
+    digest_answer, polls = pushing.digest_answer, []
+
+    def meanwhile(store, task):
+        gathered = digest_answer(store, task)
+        if not polls:
+            feed.items = [an_item(2), an_item(1)]
+            polls.append(planet.run())
+        return gathered
+
+    monkeypatch.setattr(pushing, "digest_answer", meanwhile)
+    result = pushed(rss(an_item(2)))
+    assert (result.error, result.new, result.unchanged) == ("", 0, 1)
+    assert planet.titles() == ["Item 2", "Item 1"]
