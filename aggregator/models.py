@@ -210,7 +210,7 @@ class Parsed:
     warnings: tuple[str, ...] = ()
     hints: FeedHints = FeedHints()
     hub: str = ""  # the WebSub hub that the document names, absolute; empty where it names none
-    topic: str = ""  # its own address (`rel="self"`), absolute; empty where it does not say
+    topic: str = ""  # its own address (`rel="self"`), absolute; empty where it does not say, or names no hub
     context: str = ""
     items: tuple[str, ...] = ()  # as many as drafts, or none
     seen: Mapping[int, SeenItem] = field(default_factory=dict)  # by the number of the draft

@@ -1,9 +1,9 @@
-"""One GET from its first hop to its last: what it asks with, where it may go, and what it brings back."""
+"""One request from its first hop to its last: what it asks with, where it may go, and what it brings back."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus as Status
@@ -30,6 +30,7 @@ ACCEPT = (
     "application/xml;q=0.9, text/xml;q=0.9, application/json;q=0.8, */*;q=0.1"
 )
 _NO_VALIDATORS = Validators()
+_SAME_METHOD = frozenset({307, 308})  # the redirects after which a POST is still one (RFC 9110 §15.4)
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §5.1
 _VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")  # §5.5: no line may end in it
 _VERBATIM = re.compile(r"[\x20-\x7e\xa0-\xff]{1,4096}")  # what a header gave us and can carry back
@@ -47,7 +48,8 @@ class Terms:
     """How a source may be asked.
 
     `timeout_s` covers everything from the first connection to the last byte, but not the waiting for a turn;
-    `max_bytes` is counted after decoding; `ca_bundle` is the path of a PEM file with the authorities to trust.
+    `max_bytes` is counted after decoding; `ca_bundle` is the path of a PEM file with the authorities to trust. Without
+    `redirects` none is followed: it counts as the status that it is.
     """
 
     timeout_s: float = 30
@@ -56,11 +58,20 @@ class Terms:
     allow_private: bool = False
     ca_bundle: str = ""
     accept: str = ACCEPT
+    redirects: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What a POST brings: a body, and the headers that say what it is."""
+
+    body: bytes = field(repr=False)
+    headers: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What every GET of a fetcher has in common; `proxy` is the URL of an HTTP proxy, empty where there is none."""
+    """What every request of a fetcher has in common; `proxy` is the URL of an HTTP proxy, empty where there is none."""
 
     user_agent: str
     gate: Gate | None
@@ -72,12 +83,13 @@ class Means:
 
 @dataclass(slots=True)
 class Asking:
-    """One GET: what it asks with, how far it may go, and how far it has come."""
+    """One GET, or one POST where there is something `sent`: how far it may go, and how far it has come."""
 
     means: Means
     url: str
     terms: Terms
     validators: Validators
+    sent: Sent | None = None
     exchange: Exchange = field(init=False)
     in_url: Credentials = field(init=False)  # user and password of the last URL that held some
     chain: list[str] = field(default_factory=list)
@@ -156,6 +168,9 @@ class Asking:
             headers["A-IM"] = "feed"  # RFC 3229, and the `feed` that feed servers know: only what is new
         request = requests.PreparedRequest()  # the session's own way merges settings that we never have: 0.2 ms
         request.method, request.url = "GET", target.url
+        if self.sent is not None:
+            request.method, request.body = "POST", self.sent.body
+            headers |= {**self.sent.headers, "Content-Length": str(len(self.sent.body))}
         request.headers = headers  # type: ignore[assignment]  # it need not be one that knows no case: ours are written once
         cookies = get_cookie_header(self.cookies, request) if self.cookies else None  # type: ignore[no-untyped-call]
         if self.in_url.covers(target.origin) and (authorization := self.in_url.authorization()):
@@ -205,7 +220,12 @@ class Asking:
             current.reset(token)
 
     def onward(self, response: requests.Response, target: Target) -> str | None:
-        """Where an answer redirects to, having kept the cookies it sets; None where it does not."""
+        """Where an answer redirects to, having kept the cookies it sets; None where it does not, or where it may not.
+
+        A POST is never turned into a GET, as browsers do after 301, 302 and 303.
+        """
+        if not self.terms.redirects or (self.sent is not None and response.status_code not in _SAME_METHOD):
+            return None
         try:
             onward = redirect_of(response.status_code, response.headers.get("location"), target.url)
         except ValueError:
@@ -242,6 +262,9 @@ class Asking:
                 host=target.host,
                 retry_after=headers.get("retry-after", "")[:100],  # the longest date has 33
             )
+        if self.sent is not None:  # what is said of a POST that went well is of no use to anybody
+            _drain(response.raw)
+            return Fetched(b"", url, headers, given, moved)
         body = decoded(response.raw, response.headers, exchange.url, self.terms.max_bytes, exchange.left_s)
         if exchange.expired:  # a body without a length ends cleanly when the watchdog shuts the socket
             raise exchange.timed_out()

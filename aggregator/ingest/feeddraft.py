@@ -56,7 +56,9 @@ def drafts_of(found: Read, *, url: str, language: str = "") -> Parsed:
         else:
             if number in found.broken:
                 warnings.append(f"A part of entry {number + 1} could not be read.")
-    return Parsed(tuple(drafts), feed.origin.title, feed.site, tuple(warnings))
+    hub = _rel(found.feed, "hub", (url,))
+    topic = _rel(found.feed, "self", (url,)) if hub else ""
+    return Parsed(tuple(drafts), feed.origin.title, feed.site, tuple(warnings), hub=hub, topic=topic)
 
 
 def _feed(found: Read, url: str, language: str) -> _Feed:

@@ -1,6 +1,6 @@
-"""The one GET: bounded in bytes, in redirects and in seconds, to public addresses, and never showing a credential.
+"""The one GET and the one POST: bounded in bytes, redirects and seconds, to public addresses, never showing a credential.
 
-Nothing else in the aggregator opens a connection to a source. What a server can do to us is limited here:
+Nothing else in the aggregator opens a connection to anybody. What a server can do to us is limited here:
 
 * the whole exchange has one deadline, redirects included;
 * a body is decoded piece by piece, and given up at `max_bytes`;
@@ -15,10 +15,10 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from aggregator.errors import FetchError
-from aggregator.ingest.asking import ACCEPT, MAX_REDIRECTS, Asking, Gate, Means, Terms
+from aggregator.ingest.asking import ACCEPT, MAX_REDIRECTS, Asking, Gate, Means, Sent, Terms
 from aggregator.ingest.credentials import origin_of
 from aggregator.ingest.failures import WIRE_ERRORS, in_words, is_timeout, root_of
 from aggregator.ingest.feedurls import safe_url
@@ -63,7 +63,19 @@ class Fetcher:
         Raises FetchError or one of its kinds, in words that hold no credential. The URL of what comes back is the one
         after redirects, without credentials.
         """
-        ask = Asking(self._means, url, terms, validators)
+        return self._answer(Asking(self._means, url, terms, validators))
+
+    def post(self, url: str, body: bytes, headers: Mapping[str, str], terms: Terms = _TERMS) -> None:
+        """Sends a body, with headers that say what it is; whatever the answer to it says, a 2xx status is success.
+
+        Of redirects only 307 and 308 are followed, with the same body. It is sent again where a kept connection turns out
+        to be dead, so it may arrive twice: it should do no harm then. Raises FetchError or one of its kinds, as `get`.
+        """
+        self._answer(Asking(self._means, url, terms, _NO_VALIDATORS, Sent(body, headers)))
+
+    def _answer(self, ask: Asking) -> Fetched | NotModified:
+        """What comes of asking, with errors in words."""
+        terms = ask.terms
         try:
             return ask.follow(self._adapter(terms))
         except FetchError as error:

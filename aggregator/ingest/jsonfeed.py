@@ -41,7 +41,16 @@ def parse_jsonfeed(body: bytes, *, url: str, max_items: int = 500) -> Parsed:
             drafts.append(_draft(item, feed, origin, home or url, warnings))
         else:
             warnings.add("is no object; it was left out.")
-    return Parsed(tuple(drafts), origin.title, home, tuple(warnings.found))
+    topic = absolute(_text(feed, "feed_url"), url)
+    return Parsed(tuple(drafts), origin.title, home, tuple(warnings.found), hub=_hub(feed, url), topic=topic)
+
+
+def _hub(feed: dict[str, Any], url: str) -> str:
+    """The first WebSub hub of `hubs`; other protocols for the same (`rssCloud`) have types of their own."""
+    for hub in _list(feed, "hubs"):
+        if isinstance(hub, dict) and _text(hub, "type").lower() == "websub" and _text(hub, "url"):
+            return absolute(_text(hub, "url"), url)
+    return ""
 
 
 def _date(item: Any) -> int | None:

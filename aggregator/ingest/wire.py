@@ -33,7 +33,7 @@ Resolve = Callable[..., list[tuple[Any, ...]]]  # like socket.getaddrinfo
 
 
 class Exchange:
-    """One GET from its first connection to its last byte, which a watchdog can cut off from another thread.
+    """One request from its first connection to its last byte, which a watchdog can cut off from another thread.
 
     It holds a duplicate of the socket in use: TLS takes the descriptor over from the socket that was opened, and a
     duplicate of our own can never have become somebody else's by the time it is shut. Its time runs only while a

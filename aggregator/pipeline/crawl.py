@@ -180,8 +180,12 @@ class Crawl:
             more = (f"no article was found on {missing} of {len(pages)} pages",) if missing else ()
             gathered = self._digester.digest(replace(task, articles=pages))
         later = after_answer(state, answer, asked.place, now=self._now, feed_hints=gathered.hints)
-        title, link = (gathered.title, gathered.link) if is_new else (state.title, state.link)
-        later = replace(later, rules=rules, body_hash=body_hash, title=title, link=link)
+        later = replace(later, rules=rules, body_hash=body_hash)
+        if is_new:
+            hub, topic = gathered.hub, gathered.topic
+            if asked.redact(f"{hub} {topic}") != f"{hub} {topic}":
+                hub = topic = ""  # they hold what the source is asked with, and a hub is somebody else's
+            later = replace(later, title=gathered.title, link=gathered.link, hub=hub, topic=topic)
         warnings = tuple(map(asked.redact, (*asked.notes, *more, *gathered.changes.warnings)))
         return Outcome(source, state, later, gathered, how=how, warnings=warnings)
 

@@ -14,6 +14,7 @@ from functools import lru_cache
 from aggregator.config.models import Images, Site
 from aggregator.config.sources import AskedSource, JsonSource, PageSource
 from aggregator.ingest.feed import parse_feed
+from aggregator.ingest.hubs import hub_of
 from aggregator.models import Draft, FeedHints, Fetched, Parsed, Seen, SeenItem
 from aggregator.normalize.identity import Identity, identify
 from aggregator.normalize.post import Normalizer, is_empty
@@ -50,6 +51,8 @@ class Gathered:
     changes: Changes = field(default_factory=Changes)
     title: str = ""
     link: str = ""
+    hub: str = ""
+    topic: str = ""
     hints: FeedHints | None = None  # None: no document was read
     seen: tuple[str, bytes] | None = None  # to be remembered of the document, packed
     wants: tuple[str, ...] = ()  # links of new posts whose pages are to be fetched first
@@ -70,6 +73,7 @@ def digest_answer(store: Store, task: Task) -> Gathered:
             parsed = parse_answer(task.answer, source, site)
             _Matching(task, normalize, found).match(tx, parsed)
     found.title, found.link, found.hints = parsed.title, parsed.link, parsed.hints
+    found.hub, found.topic = hub_of(parsed, task.answer.headers.get("link", ""), task.answer.url)
     return found
 
 

@@ -22,6 +22,7 @@ from aggregator.store.store import Store
 # Raised by whoever changes the bytes of documents without changing posts: every feed is then rendered anew.
 RENDERER_VERSION = 1
 
+OWN_HUB = "websub"  # where our own hub is reachable, below `base_url`
 ALL = FeedConfig(slug="all", title="Everything")
 _FRONT = ""  # the slug under which the front page and the OPML list are remembered
 _FRONT_PATHS = ("index.html", "feeds.opml")
@@ -165,7 +166,7 @@ class Regenerator:
 
 def site_of(config: Config) -> Site:
     """What documents say about the site."""
-    site = config.site
+    site, hub = config.site, config.websub.hub
     return Site(
         title=site.title,
         base_url=site.base_url,
@@ -173,6 +174,7 @@ def site_of(config: Config) -> Site:
         description=site.description,
         generator=f"aggregator {__version__}",
         timezone=site.timezone,
+        hub=site.base_url + OWN_HUB if hub == "builtin" else hub or "",
     )
 
 

@@ -97,9 +97,17 @@ class Crawler:
         tx.posts.touch([entry for one in gathered for entry in one.changes.touched])
         tx.seen.put({one.source.name: one.gathered.seen for one in batch if one.gathered and one.gathered.seen})
         results = [self._result(tx, outcome) for outcome in batch]
+        # Pushes fail silently: whoever was to be pushed to and has to find a new post by asking asks as often as before.
+        tx.sources.expect_pushes(
+            [result.name for result in results if result.new and self._is_pushed(result.name)], None
+        )
         tx.sources.put([self._state(tx, outcome, result) for outcome, result in zip(batch, results, strict=True)])
         tx.fetches.count(self._now, Counter(map(_outcome, results)))
         return results
+
+    def _is_pushed(self, name: str) -> bool:
+        before = self._states.get(name)
+        return before is not None and before.push_until is not None
 
     def _result(self, tx: Transaction, outcome: Outcome) -> SourceResult:
         result = SourceResult(outcome.source.name, how=outcome.how, warnings=list(outcome.warnings))

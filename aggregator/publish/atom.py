@@ -37,6 +37,8 @@ def _build(feed: Feed, posts: Sequence[Post], site: Site) -> Document:
     if feed.description.strip():
         generator.subtitle(feed.description)
     generator.link(href=site.document_url(feed, "atom"), rel="self", type=TYPES["atom"])
+    if hub := site.hub_of(feed):
+        generator.link(href=hub, rel="hub")
     generator.link(href=site.page_url(feed), rel="alternate", type="text/html")
     if language := language_of(feed, site):
         generator.language(language)

@@ -2,8 +2,8 @@
 
 feedgen 1.0.0 drops `rel`, `type`, `length` and `title` from every link of an Atom entry, so that enclosures come out
 as bare links; it writes one enclosure and one flat `source`; an RSS author needs an e-mail; its RSS dates call
-`locale.setlocale` each time; `lastBuildDate` cannot be left out; and it marks no text as HTML. Each class here holds
-one feed or post and writes those parts into the element that feedgen made.
+`locale.setlocale` each time; `lastBuildDate` cannot be left out; an RSS channel gets no `atom:link` but `self`; and it
+marks no text as HTML. Each class here holds one feed or post and writes those parts into the element that feedgen made.
 """
 
 from __future__ import annotations
@@ -58,10 +58,11 @@ def with_character_references(body: bytes) -> bytes:
 
 
 class RssFeed(BaseExtension):  # type: ignore[misc]  # feedgen ships no types
-    """The channel: namespaces, and no `lastBuildDate` in a feed without posts, where feedgen would say now."""
+    """The channel: namespaces, its hub, and no `lastBuildDate` in a feed without posts, where feedgen would say now."""
 
     def __init__(self) -> None:
         self.is_empty = False
+        self.hub = ""
 
     def extend_ns(self) -> dict[str, str]:
         """The namespaces of what the items add."""
@@ -73,6 +74,10 @@ class RssFeed(BaseExtension):  # type: ignore[misc]  # feedgen ships no types
         built = channel.find("lastBuildDate")
         if self.is_empty and built is not None:
             channel.remove(built)
+        if self.hub:
+            own = channel.find(f"{{{ATOM}}}link")
+            assert own is not None  # feedgen has written `self`
+            own.addnext(etree.Element(f"{{{ATOM}}}link", {"href": self.hub, "rel": "hub"}))
         return feed
 
 

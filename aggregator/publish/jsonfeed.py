@@ -53,6 +53,7 @@ def _build(feed: Feed, posts: Sequence[Post], site: Site) -> Document:
         "feed_url": site.document_url(feed, "json"),
         "description": feed.description.strip(),
         "language": language,
+        "hubs": [{"type": "WebSub", "url": hub}] if (hub := site.hub_of(feed)) else [],
     }
     opening = encode({key: value for key, value in head.items() if value})[:-1] + ', "items": ['
     pieces = [opening.encode()]

@@ -44,6 +44,7 @@ def _build(feed: Feed, posts: Sequence[Post], site: Site) -> Document:
     title = rss_text(feed.title.strip() or feed.slug)
     generator.title(title)
     generator.link(href=site.document_url(feed, "rss"), rel="self", type=TYPES["rss"])
+    generator.aggregator.hub = site.hub_of(feed)
     generator.link(href=site.page_url(feed), rel="alternate")  # last: the channel's link is the last one added
     generator.description(rss_text(feed.description.strip()) or title)
     if language := language_of(feed, site):

@@ -16,6 +16,8 @@ TYPES = {"rss": "application/rss+xml", "atom": "application/atom+xml", "json": "
 class Site:
     """The publishing site: `base_url` is absolute and ends in `/`; `timezone` (IANA) dates the posts on pages only.
 
+    `hub` is the URL of the WebSub hub that is told of news, empty where there is none.
+
     >>> Site(title="Planet", base_url="https://feeds.example.com/").url("category/C++/rss.xml")
     'https://feeds.example.com/category/C%2B%2B/rss.xml'
     """
@@ -26,6 +28,7 @@ class Site:
     description: str = ""
     generator: str = "aggregator"
     timezone: str = "UTC"
+    hub: str = ""
 
     def url(self, path: str) -> str:
         """The absolute URL of a path below the output: percent-encoded UTF-8 (RFC 3986 §2.1)."""
@@ -34,6 +37,10 @@ class Site:
     def document_url(self, feed: Feed, format_name: str) -> str:
         """The URL of a feed's document in one format (`rss`, `atom` or `json`)."""
         return self.url(document_path(feed, NAMES[format_name]))
+
+    def hub_of(self, feed: Feed) -> str:
+        """The hub that a feed's documents name: for a private feed only our own, as its URL is nobody else's to know."""
+        return "" if feed.private and not self.hub.startswith(self.base_url) else self.hub
 
     def page_url(self, feed: Feed) -> str:
         """The URL of a feed's page, which ends in `/`."""

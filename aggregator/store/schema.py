@@ -75,20 +75,19 @@ search = Table(
     Column("words", Text, nullable=False),  # likewise
 )
 
-# Our subscriptions at the hubs of others (WebSub §5): one for each source that names a hub.
+# Our subscriptions at the hubs of others (WebSub §5): one for each source that names a hub, and those that ended lately.
 leases = Table(
     "leases",
     metadata,
-    Column("source", Text, primary_key=True),
+    Column("callback", Text, primary_key=True),  # the last part of our callback's URL; nobody can guess it
+    Column("source", Text, nullable=False),
     Column("hub", Text, nullable=False),
     Column("topic", Text, nullable=False),
-    Column("callback", Text, nullable=False, unique=True),  # the last part of our callback's URL; nobody can guess it
     Column("secret", Text, nullable=False),
-    Column("state", Text, nullable=False),  # asked | active | leaving
-    Column("asked_at", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),  # asked | active | renewing | leaving | ended
     Column("until", BigInteger),  # when the lease ends; None: not verified yet
-    Column("failures", Integer, nullable=False, server_default="0"),
-    Column("not_before", BigInteger),  # when it may be tried again
+    Column("failures", Integer, nullable=False),  # times that the hub was asked since it last confirmed
+    Column("not_before", BigInteger, nullable=False),  # when something is to be done next: ask, renew, forget
 )
 
 # Who subscribed at our own hub (WebSub §5), verified.
@@ -97,11 +96,13 @@ subscribers = Table(
     metadata,
     Column("topic", Text, primary_key=True),  # the path of the document below the output
     Column("callback", Text, primary_key=True),
+    Column("host", Text, nullable=False),  # of the callback
     Column("secret", Text, nullable=False),
-    Column("until", BigInteger, nullable=False),
-    Column("sent", Text, nullable=False, server_default=""),  # the ETag of the newest document that was delivered
-    Column("failures", Integer, nullable=False, server_default="0"),
-    Column("not_before", BigInteger),
+    Column("until", BigInteger, nullable=False),  # when the lease ends
+    Column("sent", Text, nullable=False),  # the ETag of the newest document that was delivered, or given up
+    Column("failures", Integer, nullable=False, server_default="0"),  # deliveries of the newest that failed
+    Column("not_before", BigInteger),  # when it may be tried again
+    Index("subscribers_by_host", "host"),
 )
 
 hosts = Table(

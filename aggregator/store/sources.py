@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, update
 
 from aggregator.models import State, Validators
 from aggregator.store.schema import posts, sources
@@ -48,7 +48,8 @@ class SourceState:
     push_until: datetime | None = None
 
 
-_MOMENTS = ("checked_at", "ok_at", "changed_at", "not_before", "full_at", "gone_at", "push_until")
+_KEPT = ("checked_at", "ok_at", "changed_at", "not_before", "full_at", "gone_at")
+_MOMENTS = (*_KEPT, "push_until")
 _PLAIN = tuple(one.name for one in fields(SourceState) if one.name not in {"validators", *_MOMENTS})
 
 
@@ -76,9 +77,21 @@ class Sources:
             counts.setdefault(name, {})[State(state)] = count
         return counts
 
+    def hubs(self) -> dict[str, tuple[str, str]]:
+        """The hub and the topic of each source that named a hub, by its name."""
+        query = select(sources.c.name, sources.c.hub, sources.c.topic).where(sources.c.hub != "")
+        return {name: (hub, topic) for name, hub, topic in self._connection.execute(query)}
+
     def put(self, states: Sequence[SourceState]) -> None:
-        """Remembers sources as they are now."""
+        """Remembers sources as they are now, but for `push_until`: pushes come while a source is being asked."""
         upsert(self._connection, sources, [_row(state) for state in states])
+
+    def expect_pushes(self, names: Collection[str], until: datetime | None) -> None:
+        """Remembers until when news of sources is pushed; None: no longer."""
+        stamped = None if until is None else stamp(until)
+        if names:
+            statement = update(sources).where(sources.c.name.in_(sorted(names))).values(push_until=stamped)
+            self._connection.execute(statement)
 
 
 def storable(text: str) -> str:
@@ -106,5 +119,5 @@ def _row(state: SourceState) -> dict[str, Any]:
     values = {name: getattr(state, name) for name in _PLAIN}
     values |= {"etag": state.validators.etag, "last_modified": state.validators.last_modified}
     clean = {name: storable(value) if isinstance(value, str) else value for name, value in values.items()}
-    moments = {name: getattr(state, name) for name in _MOMENTS}
+    moments = {name: getattr(state, name) for name in _KEPT}
     return clean | {name: None if given is None else stamp(given) for name, given in moments.items()}

@@ -16,11 +16,13 @@ from aggregator.store.feeds import Feeds
 from aggregator.store.fetches import Fetches
 from aggregator.store.files import Files
 from aggregator.store.hosts import Hosts
+from aggregator.store.leases import Leases
 from aggregator.store.posts import Posts
 from aggregator.store.schema import SCHEMA_VERSION, metadata, version
 from aggregator.store.seen import SeenItems
 from aggregator.store.settings import Settings
 from aggregator.store.sources import Sources
+from aggregator.store.subscribers import Subscribers
 from aggregator.store.subscriptions import Subscriptions
 
 BUSY_TIMEOUT_S = 30  # how long to wait for a database that somebody else is writing to
@@ -39,6 +41,8 @@ class Transaction:
         self.seen = SeenItems(connection)
         self.settings = Settings(connection)
         self.fetches = Fetches(connection)
+        self.leases = Leases(connection)
+        self.subscribers = Subscribers(connection)
 
 
 class Store:

@@ -312,3 +312,83 @@ def test_an_error_of_the_host_is_told_as_its_own(serve, fetcher_of):
     with pytest.raises(HttpStatus) as caught:
         fetcher_of(proxy=f"http://{through.host}").get("http://A.example/", Terms())
     assert (caught.value.host, caught.value.retry_after) == ("a.example", "9")
+
+
+def echo(status="202 Accepted", *headers):
+    """Answers a POST, once its body has come, and remembers the bodies."""
+    bodies = []
+
+    def answer(connection, request):
+        head, _, body = request.partition("\r\n\r\n")
+        while len(body) < int(header(head, "content-length") or 0):
+            body += connection.recv(65536).decode("latin-1")
+        bodies.append(body)
+        connection.sendall(response(b"thanks", *headers, status=status))
+        return "keep"
+
+    answer.bodies = bodies
+    return answer
+
+
+def test_a_post_sends_its_body_and_says_what_it_is(serve, fetcher_of):
+    taken = echo()
+    server = serve(taken)
+    fetcher_of().post(server.url, b"a=1&b=2" * 50_000, {"Content-Type": "application/x-www-form-urlencoded"}, OPEN)
+    assert server.asked[0].startswith("POST /feed HTTP/1.1\r\n")
+    assert header(server.asked[0], "content-type") == "application/x-www-form-urlencoded"
+    assert header(server.asked[0], "user-agent") == "test/1"
+    assert taken.bodies == ["a=1&b=2" * 50_000]
+
+
+@pytest.mark.parametrize(("status", "again"), [("307 Temporary Redirect", "POST"), ("308 Permanent Redirect", "POST")])
+def test_a_post_follows_only_redirects_that_leave_it_one(serve, fetcher_of, status, again):
+    taken = echo()
+    there = serve(taken)
+    server = serve(echo(status, f"Location: {there.url}"))
+    fetcher_of().post(server.url, b"x=1", {}, OPEN)
+    assert (there.asked[0].split()[0], taken.bodies) == (again, ["x=1"])
+
+
+@pytest.mark.parametrize("status", ["301 Moved Permanently", "302 Found", "303 See Other"])
+def test_a_post_never_becomes_a_get(serve, fetcher_of, status):
+    there = serve(echo())
+    server = serve(echo(status, f"Location: {there.url}"))
+    with pytest.raises(HttpStatus, match=status[:3]):
+        fetcher_of().post(server.url, b"x=1", {}, OPEN)
+    assert there.asked == []
+
+
+def test_no_redirect_is_followed_where_the_terms_allow_none(serve, fetcher_of):
+    there = serve(echo())
+    server = serve(echo("307 Temporary Redirect", f"Location: {there.url}"))
+    closed = Terms(allow_private=True, timeout_s=5, redirects=False)
+    with pytest.raises(HttpStatus, match="307"):
+        fetcher_of().post(server.url, b"x=1", {}, closed)
+    with pytest.raises(HttpStatus, match="307"):
+        fetcher_of().get(server.url, closed)
+    assert there.asked == []
+
+
+def test_a_post_goes_to_no_private_address(serve, fetcher_of):
+    server = serve(echo())
+    fetcher = fetcher_of(resolve=forged({"inner.example": ["127.0.0.1"]}))
+    for url in (server.url, server.url.replace("127.0.0.1", "inner.example")):
+        with pytest.raises(Refused, match="no public address"):
+            fetcher.post(url, b"x=1", {})
+    assert server.connections == 0
+
+
+def test_a_post_is_given_up_at_its_deadline_and_its_answer_is_not_waited_for(serve, fetcher_of):
+    def endless(connection, request):
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n")
+        with contextlib.suppress(OSError):
+            while True:
+                connection.sendall(b"x")
+                time.sleep(0.02)
+
+    started = time.monotonic()
+    fetcher_of().post(serve(endless).url, b"x=1", {}, Terms(allow_private=True, timeout_s=0.3))
+    silent = serve(lambda *_: time.sleep(5))
+    with pytest.raises(TimedOut):
+        fetcher_of().post(silent.url, b"x=1", {}, Terms(allow_private=True, timeout_s=0.3))
+    assert time.monotonic() - started < 4

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import stat
 from datetime import timedelta
@@ -252,3 +253,16 @@ def test_r8_a_manifest_with_what_is_no_path_ends_no_run(blog):
     text = manifest.read_text(encoding="utf-8")
     manifest.write_text(text.replace('"all/rss.xml"', f'"all/rss.xml", "\\ud800/x", "{"y" * 300}"'), encoding="utf-8")
     assert not blog.run().failed
+
+
+def test_feeds_are_rendered_anew_when_the_hub_changes(blog):
+    blog.post("a.md")
+    blog.run()
+    assert blog.run().feeds == []
+    blog.settings["websub"] = {"hub": "builtin"}
+    blog.run()
+    document = json.loads((blog.output / "all" / "feed.json").read_text())
+    assert document["hubs"] == [{"type": "WebSub", "url": "https://feeds.example.com/websub"}]
+    blog.settings["websub"] = {"hub": "https://hub.example.com/"}
+    blog.run()
+    assert b'href="https://hub.example.com/" rel="hub"' in (blog.output / "all" / "rss.xml").read_bytes()

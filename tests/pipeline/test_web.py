@@ -286,3 +286,26 @@ def test_a_contact_in_another_script_is_sent_as_ascii(planet, feed):
     agent = feed.asked[0].headers["User-Agent"]
     assert agent.isascii()
     assert "X-Forged" not in feed.asked[0].headers
+
+
+def test_the_hub_that_a_feed_names_is_remembered_until_a_new_document_names_another(planet, feed):
+    feed.items, feed.etag = [an_item(1)], '"v1"'
+    feed.headers = {"Link": '<https://hub.example/>; rel="hub", <https://site.example/f>; rel="self"'}
+    planet.run()
+    assert (planet.state().hub, planet.state().topic) == ("https://hub.example/", "https://site.example/f")
+    feed.headers = {}
+    planet.run()  # a 304 changes nothing
+    feed.etag = ""
+    planet.run()  # nor does the same body
+    assert planet.state().hub == "https://hub.example/"
+    feed.items = [an_item(2)]
+    planet.run()
+    assert (planet.state().hub, planet.state().topic) == ("", "")
+
+
+def test_f16_a_topic_that_holds_what_the_source_is_asked_with_is_not_remembered(planet, feed):
+    feed.items = [an_item(1)]
+    feed.headers = {"Link": '<https://hub.example/>; rel="hub", <https://site.example/p4ssw0rd/f>; rel="self"'}
+    planet.sources[0]["headers"] = {"X-Key": "p4ssw0rd"}
+    planet.run()
+    assert (planet.state().hub, planet.state().topic) == ("", "")

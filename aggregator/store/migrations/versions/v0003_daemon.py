@@ -35,24 +35,20 @@ def upgrade() -> None:
     )
     op.create_table(
         "leases",
-        sa.Column("source", sa.Text, primary_key=True),
-        _text("hub"),
-        _text("topic"),
-        sa.Column("callback", sa.Text, nullable=False, unique=True),
-        _text("secret"),
-        _text("state"),
-        sa.Column("asked_at", sa.BigInteger, nullable=False),
+        sa.Column("callback", sa.Text, primary_key=True),
+        *(_text(name) for name in ("source", "hub", "topic", "secret", "state")),
         sa.Column("until", sa.BigInteger),
-        sa.Column("failures", sa.Integer, nullable=False, server_default="0"),
-        sa.Column("not_before", sa.BigInteger),
+        sa.Column("failures", sa.Integer, nullable=False),
+        sa.Column("not_before", sa.BigInteger, nullable=False),
     )
     op.create_table(
         "subscribers",
         sa.Column("topic", sa.Text, primary_key=True),
         sa.Column("callback", sa.Text, primary_key=True),
-        _text("secret"),
+        *(_text(name) for name in ("host", "secret")),
         sa.Column("until", sa.BigInteger, nullable=False),
-        _empty_text("sent"),
+        _text("sent"),
         sa.Column("failures", sa.Integer, nullable=False, server_default="0"),
         sa.Column("not_before", sa.BigInteger),
     )
+    op.create_index("subscribers_by_host", "subscribers", ["host"])
