@@ -183,6 +183,7 @@ def _run(
     config: Config, store: Store, moment: datetime, order: Order, *, as_json: bool, log_format: LogFormat
 ) -> RunResult:
     """Does the work in this process, and prints how it went."""
+    from aggregator.cli.logs import Log  # noqa: PLC0415
     from aggregator.cli.run_report import RunReport  # noqa: PLC0415
     from aggregator.pipeline.subscriptions import with_subscriptions  # noqa: PLC0415
     from aggregator.schedule.once import run_once  # noqa: PLC0415
@@ -200,6 +201,10 @@ def _run(
             on_source=report.source,
             on_feed=report.feed,
         )
+    if config.websub.hub not in {None, "builtin"}:
+        from aggregator.pipeline.notifying import tell_once  # noqa: PLC0415 - for those who name a hub
+
+        tell_once(config, result.feeds, Log(log_format).warning)
     report.finish(result)
     return result
 

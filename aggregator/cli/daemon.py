@@ -13,6 +13,7 @@ from aggregator.cli.logs import Log, LogFormat
 from aggregator.cli.moments import now
 from aggregator.config.models import Config
 from aggregator.config.reading import read_config
+from aggregator.pipeline.push import Push
 from aggregator.pipeline.results import FeedResult, SourceResult, counted
 from aggregator.schedule.daemon import Daemon
 from aggregator.schedule.engine import Engine
@@ -27,6 +28,7 @@ class Told:
     """Says in the log what an engine did."""
 
     def __init__(self, log: Log) -> None:
+        self.push: Push | None = None
         self._log = log
 
     def source(self, result: SourceResult) -> None:
@@ -48,6 +50,8 @@ class Told:
         if written := sum(len(result.written) for result in results):
             feeds = counted(sum(bool(result.slug) for result in results), "feed")
             self._log.info(f"{feeds} regenerated, {counted(written, 'document')} written")
+        if self.push is not None:
+            self.push.regenerated(results)
 
 
 def run_daemon(file: Path, *, host: str | None, port: int | None, serve: bool, log_format: LogFormat) -> None:
@@ -62,7 +66,8 @@ def run_daemon(file: Path, *, host: str | None, port: int | None, serve: bool, l
             signal.signal(one, lambda number, _: signals.put(number))
         store.open()
         workers = WorkerPool(has_threads=True)
-        engine = Engine(config, store, clock=now, workers=workers, observer=Told(log))
+        told = Told(log)
+        engine = Engine(config, store, clock=now, workers=workers, observer=told)
         daemon = Daemon(
             file,
             engine,
@@ -70,6 +75,8 @@ def run_daemon(file: Path, *, host: str | None, port: int | None, serve: bool, l
             notifier=notifier,
             taker=lambda do: Taker(socket_path(config, os.environ), do),
         )
+        told.push = Push(daemon, log.warning)
+        daemon.helpers.append(told.push)
         daemon.start()
         log.info("started", sources=len(daemon.config.sources), store=store.shown)
         while (number := signals.get()) == signal.SIGHUP:

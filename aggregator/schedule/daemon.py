@@ -7,9 +7,10 @@ now and then. Beside them a watcher knows of saved posts, a keeper looks every s
 
 from __future__ import annotations
 
+import queue
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -33,6 +34,7 @@ from aggregator.store.store import Store
 TICK_S = 5  # between two looks at what is due
 LOOK_S = 60  # between two looks at all files: what the system did not tell of is found then
 _KEEP_S = 1.0
+_PUSHES = 64  # documents that were pushed and wait to be stored; what is beyond is found when its source is asked
 _STUCK_S = 120.0  # without a tick, something is wrong
 _END_S = 3.5  # that what is being written may take at the end
 
@@ -73,13 +75,14 @@ class Daemon:
         *,
         log: Log,
         notifier: Notifier,
-        helpers: Sequence[Helper] = (),
         taker: Callable[[Callable[[Path, Order, Listener], None]], Taker] | None = None,
     ) -> None:
         self.engine = engine
         self.faults: tuple[str, ...] = ()
         self.is_ready = False
-        self._file, self._log, self._notifier, self._helpers = file, log, notifier, helpers
+        self.helpers: list[Helper] = []
+        self._file, self._log, self._notifier = file, log, notifier
+        self._pushed: queue.Queue[tuple[str, bytes, str]] = queue.Queue(_PUSHES)
         self._taker = taker(self._ordered) if taker else None
         self._reloading = threading.Lock()
         self._as_read, _, self._files = read_files(file)
@@ -94,7 +97,7 @@ class Daemon:
         self._trouble: dict[str, str] = {}
         self._threads = [
             threading.Thread(target=work, name=name, daemon=True)
-            for name, work in (("publisher", self._publish), ("keeper", self._keep))
+            for name, work in (("publisher", self._publish), ("keeper", self._keep), ("pushes", self._store_pushed))
         ]
 
     # -- what a server asks -------------------------------------------------------------------------------------------
@@ -128,6 +131,13 @@ class Daemon:
     def next_due(self) -> dict[str, datetime | None]:
         """When each source is due, by name; None: at any moment."""
         return self.engine.next_due()
+
+    def take_push(self, source: str, body: bytes, content_type: str) -> None:
+        """Has a document stored that was pushed for a source; returns at once."""
+        try:
+            self._pushed.put_nowait((source, body, content_type))
+        except queue.Full:
+            self._log.warning("a push was left out: too many came at once", source=source)
 
     # -- from start to end --------------------------------------------------------------------------------------------
 
@@ -174,7 +184,7 @@ class Daemon:
         self._watcher.close()
         with suppress(Exception):  # it was never started
             self._scheduler.shutdown(wait=False)
-        for helper in self._helpers:
+        for helper in self.helpers:
             helper.close()
         return self.engine.settle(until)
 
@@ -216,7 +226,7 @@ class Daemon:
             return
         now = self.now()
         self.engine.release()
-        for helper in self._helpers:
+        for helper in self.helpers:
             helper.tick(now)
         self.engine.rest()
 
@@ -225,6 +235,15 @@ class Daemon:
             if self.engine.wishes.wait(_KEEP_S) and not self.engine.ending.is_set():
                 with self._noted("publish"):
                     self.engine.publish()
+
+    def _store_pushed(self) -> None:
+        while not self.engine.ending.is_set():
+            try:
+                pushed = self._pushed.get(timeout=_KEEP_S)
+            except queue.Empty:
+                continue
+            with self._noted("push"):
+                self.engine.take_push(*pushed)
 
     def _keep(self) -> None:
         beat_s = self._notifier.watchdog_s / 3

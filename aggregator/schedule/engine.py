@@ -17,6 +17,7 @@ from typing import Protocol
 from aggregator.config.models import Config
 from aggregator.config.sources import Source
 from aggregator.errors import StoreError
+from aggregator.pipeline.pushing import store_push
 from aggregator.pipeline.refresh import Refresher
 from aggregator.pipeline.regenerate import Regenerator
 from aggregator.pipeline.results import FeedResult, Queue, SourceResult
@@ -119,6 +120,13 @@ class Engine:
                     self.wishes.wish(SAVED_S)
                 if result.is_news or result.error or result.warnings:
                     self._observer.source(result)
+
+    def take_push(self, name: str, body: bytes, content_type: str) -> None:
+        """Stores a document that was pushed for a source, and publishes what is new in it."""
+        result = store_push(self._config, self.store, self.now(), name, body, content_type)
+        if result.is_news:
+            self.wishes.wish(SAVED_S)
+        self._observer.source(result)
 
     def release(self) -> None:
         """Publishes posts whose date has come."""
