@@ -99,6 +99,13 @@ def published_feeds(config: Config, store: Store) -> list[Feed]:
     return Regenerator(config, store, lambda *_: None).feeds()
 
 
+def private_feeds(config: Config, store: Store) -> list[Feed]:
+    """The feeds whose directory holds a secret; the store is asked only where there are any."""
+    if not any(feed.private for feed in config.feeds):
+        return []
+    return [feed for feed in published_feeds(config, store) if feed.private]
+
+
 def sources_of(store: Store, feeds: Sequence[Feed]) -> frozenset[str]:
     """The names of the sources whose posts the feeds hold."""
     with store.read() as tx:

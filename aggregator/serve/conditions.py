@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import calendar
 import re
-from dataclasses import dataclass
 from email.utils import parsedate_tz
+from typing import NamedTuple
 
 _TAG = re.compile(rb'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"')  # §8.8.3
 _RANGE = re.compile(rb"\s*(?:(\d+)\s*-\s*(\d+)?|-\s*(\d+))\s*")
@@ -15,8 +15,7 @@ _DIGITS = 19  # of a number in a range: more than any size has
 OK, PARTIAL, NOT_MODIFIED, PRECONDITION_FAILED, UNSATISFIABLE = 200, 206, 304, 412, 416
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(NamedTuple):
     """A GET or HEAD of a document, as far as its headers decide about the answer; None: the header is not there."""
 
     is_head: bool = False
