@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from aggregator.serve.answer import ALWAYS, Answer, plain
@@ -36,9 +36,9 @@ def make_app(
         Route("/readyz", _readyz(running)),
         Route("/metrics", _metrics(running, observer.metrics)),
         *routes,
-        Mount("/", _Documents(documents)),
     ]
     app = Starlette(routes=own, exception_handlers={HTTPException: _refused, Exception: _failed})
+    app.router.default = _Documents(documents)  # not a route, which would take what a route refuses for its method
     app.router.redirect_slashes = False  # it would redirect to whatever Host says
     return _Entrance(app, running, observer, on_error)
 
@@ -80,7 +80,8 @@ class _Entrance:
             nonlocal status, size
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = _with_always(message.get("headers", ()))
+                if status != 304:  # whose headers are those that the cache has already (RFC 9110 §15.4.5)
+                    message["headers"] = _with_always(message.get("headers", ()))
             elif scope["method"] != "HEAD":
                 size += len(message.get("body", b""))
             await send(message)

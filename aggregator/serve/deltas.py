@@ -79,7 +79,8 @@ def _cut_xml(body: bytes, element: str, wanted: int) -> Cut | None:
     def end(name: str) -> None:
         nonlocal depth
         if depth == wanted and name == element:
-            ends.append(body.index(b">", parser.CurrentByteIndex) + 1)
+            at = parser.CurrentByteIndex  # of an element without content: where it ends
+            ends.append(body.index(b">", at) + 1 if body.startswith(b"</", at) else at)
         depth -= 1
 
     parser.StartElementHandler, parser.EndElementHandler = start, end

@@ -103,7 +103,7 @@ class Protocol(HttpToolsProtocol):
             if self._in_head:  # the parser keeps an unfinished line to itself, however long it becomes
                 self._head_bytes += len(data)
                 if self._head_bytes > self._limits.head_bytes:
-                    self._refuse(431 if self.headers else 414)
+                    self._refuse(431)
 
     def sweep(self) -> None:
         """Ends the connection when its time is over."""
