@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from starlette.applications import Starlette
@@ -142,16 +142,16 @@ def _failed(_: Request, __: Exception) -> Response:
     return _response(plain(500))
 
 
-def _healthz(running: Running) -> Callable[[Request], Response]:
-    def healthz(_: Request) -> Response:
+def _healthz(running: Running) -> Callable[[Request], Awaitable[Response]]:
+    async def healthz(_: Request) -> Response:
         problem = running.problem()
         return _response(plain(503, text=problem) if problem else plain(200, text="It works."))
 
     return healthz
 
 
-def _readyz(running: Running) -> Callable[[Request], Response]:
-    def readyz(_: Request) -> Response:
+def _readyz(running: Running) -> Callable[[Request], Awaitable[Response]]:
+    async def readyz(_: Request) -> Response:
         if running.is_ready:
             return _response(plain(200, text="Feeds were regenerated."))
         return _response(plain(503, text="Feeds were not regenerated yet, or it is ending."))

@@ -1,7 +1,9 @@
 """Documents over a real socket; what is decided about them is tested by itself in `test_conditions` and `test_replies`."""
 
+import asyncio
 import gzip
 import hashlib
+import threading
 import time
 from datetime import timedelta
 
@@ -367,8 +369,6 @@ def test_memory_is_bounded_and_the_least_recently_used_goes(place, serve):
 
     documents = Documents(place.daemon, max_bytes=3500)
     try:
-        import asyncio
-
         for name in "abcd":
             place.publish(f"{name}/rss.xml", bytes(1000))
 
@@ -384,8 +384,6 @@ def test_memory_is_bounded_and_the_least_recently_used_goes(place, serve):
 
 
 def test_a_hundred_who_ask_at_once_have_it_read_and_coded_once(place, rss, monkeypatch):
-    import asyncio
-
     from aggregator.serve import shelf
     from aggregator.serve.documents import Documents
 
@@ -414,3 +412,62 @@ def test_a_hundred_who_ask_at_once_have_it_read_and_coded_once(place, rss, monke
         documents.close()
     assert calls == ["read_document", "coded"]
     assert {answer.body for answer in answers} == {gzip.compress(RSS, 9, mtime=0)}
+
+
+# -- many at once -----------------------------------------------------------------------------------------------------------------
+
+
+def test_s3_two_hundred_readers_during_a_regenerate_get_whole_versions_with_their_own_etags(site):
+    versions = [b"<rss>%d" % number + b"<item/>" * (2000 + number) + b"</rss>" for number in range(40)]
+    site.place.publish("all/rss.xml", versions[0], age_s=0)
+    is_done = threading.Event()
+
+    async def reader(coding, decode):
+        reading, writing = await asyncio.open_connection("127.0.0.1", site.port)
+        seen = set()
+        while not is_done.is_set() or not seen:
+            writing.write(b"GET /all/rss.xml HTTP/1.1\r\nHost: h\r\nAccept-Encoding: %b\r\n\r\n" % coding)
+            head = (await reading.readuntil(b"\r\n\r\n")).decode()
+            body = await reading.readexactly(int(head.split("content-length: ")[1].split()[0]))
+            assert head.startswith("HTTP/1.1 200")
+            assert head.split("etag: ")[1].split()[0] == etag(body)
+            assert decode(body) in versions
+            seen.add(body)
+        writing.close()
+        await writing.wait_closed()
+        return seen
+
+    async def read():
+        codings = [(b"gzip", gzip.decompress), (b"identity", bytes)] * 100
+        return await asyncio.gather(*(reader(*coding) for coding in codings))
+
+    def regenerate():
+        for body in versions:
+            site.place.publish("all/rss.xml", body, age_s=0)
+        is_done.set()
+
+    writer = threading.Thread(target=regenerate)
+    writer.start()
+    seen = set().union(*asyncio.run(read()))
+    writer.join()
+    assert len(seen) > 2
+    assert site.get("/all/rss.xml").body == versions[-1]
+
+
+def test_everything_that_a_run_publishes_is_served_as_it_lies_there(site, tmp_path):
+    from datetime import UTC, datetime
+
+    from aggregator.pipeline.published import listed_documents, media_type, url_path
+    from aggregator.schedule.once import run_once
+
+    post = tmp_path / "posts" / "a.md"
+    post.parent.mkdir()
+    post.write_text("---\ntitle: One\ndate: 2024-01-02\ncategories: [新媒体, C++]\n---\nText\n")
+    site.place.configure(sources=[{"name": "blog", "type": "front-matter", "path": "posts"}])
+    run_once(site.place.config, site.place.store, datetime(2024, 5, 1, tzinfo=UTC), site.place.config.sources)
+    paths = listed_documents(site.place.output)
+    assert len(paths) > 10
+    for path in paths:
+        reply = site.get(f"/{url_path(path)}")
+        assert (reply.status, reply.body) == (200, (site.place.output / path).read_bytes())
+        assert reply.headers["content-type"] == media_type(path)
