@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import httptools
 from uvicorn.config import Config
@@ -18,7 +18,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from aggregator.serve.answer import Answer, plain
-from aggregator.serve.conditions import asked
+from aggregator.serve.conditions import Ask, asked
 from aggregator.serve.documents import Documents
 from aggregator.serve.observing import REFUSED, Observer
 
@@ -42,6 +42,21 @@ class Limits:
     pipelined: int = 32
 
 
+class Asked(NamedTuple):
+    """A GET or HEAD without a body, on a connection that stays open, as its head says."""
+
+    method: bytes
+    target: bytes
+    ask: Ask
+
+
+# Heads that were read and answered at once, by their very bytes: who polls a feed sends the same ones again and again, and
+# bytes that were a whole request are that request wherever one may begin. Reading one costs 6 of 12 µs.
+Heads = dict[bytes, Asked]
+_MOST_HEADS = 2_000
+_LONGEST_HEAD = 1_000  # bytes
+
+
 class _Refused(Exception):
     """What arrives is not taken; carries the status to answer with."""
 
@@ -63,13 +78,16 @@ class Protocol(HttpToolsProtocol):
         documents: Documents,
         observer: Observer,
         limits: Limits,
+        heads: Heads,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        self._documents, self._observer, self._limits = documents, observer, limits
+        self._documents, self._observer, self._limits, self._heads = documents, observer, limits, heads
         self._now: Callable[[], float] = self.loop.time
         self._deadline: float | None = None
         self._in_head = self._is_arriving = self._is_discarding = self._is_short = self._is_plain = False
         self._head_bytes = self._body_bytes = 0
+        self._begun = 0  # requests, in the data that is being read
+        self._asked: Asked | None = None  # what was answered at once last
         self._refusal = 400
         self._host = ""
         self._unread = 0  # bytes, at the last sweep
@@ -92,7 +110,10 @@ class Protocol(HttpToolsProtocol):
             if self._head_bytes > self._limits.body_bytes:
                 self.transport.abort()
             return
-        self._refusal = 400
+        is_between = not self._is_arriving
+        if is_between and (known := self._heads.get(data)) is not None and self._answered(known):
+            return
+        self._refusal, self._begun, self._asked = 400, 0, None
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:  # there is nothing here to upgrade to
@@ -100,10 +121,18 @@ class Protocol(HttpToolsProtocol):
         except httptools.HttpParserError:
             self._refuse(self._refusal)
         else:
-            if self._in_head:  # the parser keeps an unfinished line to itself, however long it becomes
-                self._head_bytes += len(data)
-                if self._head_bytes > self._limits.head_bytes:
-                    self._refuse(431)
+            self._after(data, is_whole=is_between and self._begun == 1)
+
+    def _after(self, data: bytes, *, is_whole: bool) -> None:
+        """Counts a head that is not at its end, and remembers one that was answered; `is_whole`: it is all of the data."""
+        if self._in_head:  # the parser keeps an unfinished line to itself, however long it becomes
+            self._head_bytes += len(data)
+            if self._head_bytes > self._limits.head_bytes:
+                self._refuse(431)
+        elif is_whole and self._asked is not None and len(data) <= _LONGEST_HEAD:
+            if len(self._heads) >= _MOST_HEADS:
+                self._heads.clear()
+            self._heads[data] = self._asked
 
     def sweep(self) -> None:
         """Ends the connection when its time is over."""
@@ -131,6 +160,7 @@ class Protocol(HttpToolsProtocol):
         """Begins a head. What uvicorn prepares for an application is prepared when one is asked."""
         if len(self.pipeline) >= self._limits.pipelined:
             raise self._refused(503)
+        self._begun += 1
         self.url = b""
         self.headers = []
         self.expect_100_continue = False
@@ -161,8 +191,17 @@ class Protocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Answers what can be answered now, and hands everything else to the application."""
         self._in_head = False
-        if self._is_plain and self._answered():
+        if self._is_discarding:  # what follows the last request that was to be answered
+            self._is_short = True
             return
+        if self._is_plain and not self.parser.should_upgrade():
+            method, keeps = self.parser.get_method(), self.parser.should_keep_alive()
+            asking = Asked(method, self.url, asked(method, self.headers))
+            keeps = keeps and self.parser.get_http_version() != "1.0"
+            if method in {b"GET", b"HEAD"} and self._answered(asking, keeps=keeps):
+                self._is_short = True
+                self._asked = asking if keeps else None
+                return
         self._deadline = self._now() + self._limits.body_s
         url, headers, expects = self.url, self.headers, self.expect_100_continue
         super().on_message_begin()
@@ -200,30 +239,22 @@ class Protocol(HttpToolsProtocol):
 
     # -- answering --------------------------------------------------------------------------------------------------------
 
-    def _answered(self) -> bool:
+    def _answered(self, asking: Asked, *, keeps: bool = True) -> bool:
         """Whether the request was for a document in memory, and is answered.
 
         Not while another is being answered, whose turn it is, nor while the client does not take what it was sent.
         """
-        method = self.parser.get_method()
-        if (
-            method not in {b"GET", b"HEAD"}
-            or self._answering is not None
-            or self.flow.write_paused
-            or self.parser.should_upgrade()
-        ):
+        if self.flow.write_paused or self._answering is not None:
             return False
         begin = self._now()
-        answer = self._documents.hot(self.url, asked(method, self.headers))
+        answer = self._documents.hot(asking.target, asking.ask)
         if answer is None:
             return False
-        self._is_short = True
-        body = b"" if method == b"HEAD" else answer.body
-        keeps = self.parser.should_keep_alive() and self.parser.get_http_version() != "1.0"
+        body = b"" if asking.ask.is_head else answer.body
         self._write(answer, body, keeps=keeps)
         self._deadline = begin + self._limits.idle_s
         self.server_state.total_requests += 1
-        self._observer(method, self.url, answer.status, len(body), self._now() - begin, self._host)
+        self._observer(asking.method, asking.target, answer.status, len(body), self._now() - begin, self._host)
         return True
 
     def _write(self, answer: Answer, body: bytes, *, keeps: bool) -> None:

@@ -45,7 +45,7 @@ class Server:
         self._on_listening = on_listening
         self._listening = threading.Event()
         self.port = 0  # where it listens, once it does
-        protocol = partial(Protocol, documents=documents, observer=observer or Observer(), limits=limits)
+        protocol = partial(Protocol, documents=documents, observer=observer or Observer(), limits=limits, heads={})
         config = uvicorn.Config(
             app,
             http=protocol,  # type: ignore[arg-type]  # it is called as the class would be

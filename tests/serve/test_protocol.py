@@ -137,6 +137,34 @@ def test_requests_sent_at_once_are_answered_in_their_order(site, rss):
     assert len(set(places)) == 5
 
 
+def test_a_head_that_was_read_before_is_answered_alike_wherever_its_bytes_begin_a_request(site, rss):
+    """Its bytes are known by heart afterwards: in two pieces, behind another or within a body they mean what they say."""
+    site.place.publish("b/rss.xml", b"<rss>second</rss>")
+    head = b"GET /all/rss.xml HTTP/1.1\r\nHost: h\r\n\r\n"
+    site.get("/all/rss.xml")
+    site.get("/b/rss.xml")
+    time.sleep(0.06)
+
+    def answers(*pieces):
+        with site.connect() as connection:
+            for piece in pieces:
+                connection.sendall(piece)
+                time.sleep(0.03)
+            connection.shutdown(socket.SHUT_WR)
+            got = received(connection)
+        return [got.count(b"HTTP/1.1 "), got.count(RSS), got.count(b"second")]
+
+    for _ in range(3):
+        assert answers(head) == [1, 1, 0]
+        assert answers(head, head) == [2, 2, 0]
+        assert answers(head[:20], head[20:]) == [1, 1, 0]
+        assert answers(head + head) == [2, 2, 0]
+        assert answers(head.replace(b"all", b"b") + head, head) == [3, 2, 1]
+        body = b"POST /nothing HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n" % len(head)
+        assert answers(body, head) == [1, 0, 0]
+        assert answers(b"GET /all/rss.xml HTTP/1.1\r\nX: ", head) == [1, 1, 0]
+
+
 def test_more_requests_at_once_than_anybody_needs_are_refused(site, rss):
     assert b" 503 " in site.raw(b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n" * 100)
     assert site.get("/healthz").status == 200
