@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +29,7 @@ CACHE_BYTES = 64_000_000
 _THREADS = 4
 _MOST_TARGETS = 20_000  # paths of requests that are known to be documents
 _PATIENCE_S = 0.25  # how long an answer waits to learn how long it holds
+_ASK_AGAIN_S = 5.0  # after the store failed
 _FEEDS_HOLD_S = 10.0  # how long the list of feeds is taken to be right
 
 
@@ -45,6 +47,7 @@ class Documents:
         self.shelf = Shelf(clock, self._threads, max_bytes=max_bytes)
         self._freshness = Freshness(running, clock)
         self._view: View | None = None
+        self._view_holds_until = math.inf
         self._targets: dict[bytes, str] = {}
         self._holders = _Holders(running, clock)
 
@@ -142,13 +145,17 @@ class Documents:
     async def _viewed(self) -> View:
         """What the configuration in force says, looked up when another one is."""
         config = self._running.config
-        if self._view is not None and self._view.config is config:
+        if self._view is not None and self._view.config is config and self._clock() < self._view_holds_until:
             return self._view
-        feeds = await self.shelf.once(("private", id(config)), private_feeds, config, self._running.store)
+        holds_until = math.inf
+        try:
+            private = await self.shelf.once(("private", id(config)), private_feeds, config, self._running.store)
+        except StoreError:  # public documents do not need the store
+            private, holds_until = [], self._clock() + _ASK_AGAIN_S
         if self._view is None or self._view.config is not config:
-            self._view = view_of(config, feeds)
             self._targets.clear()
             self.shelf.move(config.output)
+        self._view, self._view_holds_until = view_of(config, private), holds_until
         return self._view
 
     def _remember(self, target: bytes, path: str, version: Version, view: View) -> None:

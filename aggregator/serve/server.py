@@ -8,6 +8,7 @@ import resource
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -41,7 +42,9 @@ class Server:
         on_listening: Callable[[str, int], None] = lambda *_: None,
     ) -> None:
         limits = limits or Limits()
-        self._host, self._port, self._wanted = host, port, limits.connections
+        most = _files(limits.connections + _SPARE_FILES) - _SPARE_FILES
+        limits = replace(limits, connections=max(min(limits.connections, most), 1))
+        self._host, self._port = host, port
         self._on_listening = on_listening
         self._listening = threading.Event()
         self.port = 0  # where it listens, once it does
@@ -68,7 +71,6 @@ class Server:
         Raises:
             AggregatorError: the address cannot be listened on.
         """
-        _raise_limit(self._wanted + _SPARE_FILES)
         with self._socket() as listening:
             self.port = listening.getsockname()[1]
             self._server.on_started = self._started
@@ -89,11 +91,13 @@ class Server:
     def _socket(self) -> socket.socket:
         """A listening socket; one that was closed a moment ago does not keep the next from its port (SO_REUSEADDR)."""
         family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+        both = self._host == "::" and socket.has_dualstack_ipv6()
         try:
-            return socket.create_server((self._host, self._port), family=family, backlog=_BACKLOG)
+            where = (self._host, self._port)
+            return socket.create_server(where, family=family, backlog=_BACKLOG, dualstack_ipv6=both)
         except OSError as error:
-            where = f"[{self._host}]" if ":" in self._host else self._host
-            raise AggregatorError(f"cannot listen on {where}:{self._port}: {error.strerror or error}") from error
+            host = f"[{self._host}]" if ":" in self._host else self._host
+            raise AggregatorError(f"cannot listen on {host}:{self._port}: {error.strerror or error}") from error
 
 
 class _Server(uvicorn.Server):
@@ -144,10 +148,14 @@ def _transport(connection: Any) -> asyncio.Transport:
     return transport
 
 
-def _raise_limit(files: int) -> None:
-    """Lets this process have so many files open, if the system does: 1,024, as usual, is one attacker's connections."""
+def _files(wanted: int) -> int:
+    """How many files this process may have open, after asking for so many: 1,024, as usual, is one attacker's connections."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = files if hard == resource.RLIM_INFINITY else min(files, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return wanted
+    raised = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (raised, hard))
+    except (ValueError, OSError):
+        return soft
+    return raised

@@ -89,3 +89,15 @@ def test_who_is_not_done_within_the_grace_is_cut_off(serve):
         begin = time.monotonic()
     assert time.monotonic() - begin < 3
     connection.close()
+
+
+def test_it_takes_no_more_connections_than_the_system_gives_it_files(place, monkeypatch):
+    from aggregator.serve import server as module
+
+    asked = []
+    monkeypatch.setattr(module.resource, "getrlimit", lambda _: (256, 1024))
+    monkeypatch.setattr(module.resource, "setrlimit", lambda _, limits: asked.append(limits))
+    assert module._files(500) == 500
+    assert module._files(4000) == 1024
+    assert module._files(200) == 200
+    assert asked == [(500, 1024), (1024, 1024)]
