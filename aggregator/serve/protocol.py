@@ -116,12 +116,21 @@ class Protocol(HttpToolsProtocol):
         self._refusal, self._begun, self._asked = 400, 0, None
         try:
             self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:  # there is nothing here to upgrade to
-            self._refuse(400)
+        except httptools.HttpParserUpgrade:
+            self._stay()
         except httptools.HttpParserError:
             self._refuse(self._refusal)
         else:
             self._after(data, is_whole=is_between and self._begun == 1)
+
+    def _stay(self) -> None:
+        """Answers a request for another protocol as if it asked for none (RFC 9110 §7.8), and ends: the parser stops here."""
+        cycle = self._answering
+        if cycle is None:
+            self._refuse(400)
+        else:
+            cycle.keep_alive = False
+            self._is_discarding, self._head_bytes = True, 0
 
     def _after(self, data: bytes, *, is_whole: bool) -> None:
         """Counts a head that is not at its end, and remembers one that was answered; `is_whole`: it is all of the data."""
@@ -139,7 +148,9 @@ class Protocol(HttpToolsProtocol):
         now = self._now()
         if self._deadline is not None and now >= self._deadline:
             self._deadline = None
-            if self._is_arriving and not self._is_discarding:
+            if self._in_head and self._answering is not None:
+                self._deadline = now + self._limits.head_s  # the answer to the request before it comes first
+            elif self._is_arriving and not self._is_discarding:
                 self._refuse(408)
             else:
                 self.transport.close()

@@ -1,5 +1,6 @@
 """What one client can take from the others: time, memory and connections are bounded."""
 
+import asyncio
 import contextlib
 import http.client
 import socket
@@ -75,6 +76,15 @@ def test_s1_what_is_no_request_is_refused_in_one_line(site, request_):
     assert status(answer) in {400, 404, 413}
     assert b"Traceback" not in answer
     assert site.get("/healthz").status == 200
+
+
+def test_who_would_rather_speak_another_protocol_is_answered_in_this_one(site, rss):
+    """As `curl --http2` asks."""
+    upgrade = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
+    for _ in range(2):
+        answer = site.raw(b"GET /all/rss.xml HTTP/1.1\r\nHost: h\r\n" + upgrade + b"\r\n")
+        assert status(answer) == 200
+        assert answer.endswith(RSS)
 
 
 def test_an_address_in_full_names_the_same_document(site, rss):
@@ -218,6 +228,19 @@ def test_who_does_not_read_is_cut_off_and_others_are_not_kept_waiting(serve, pla
         assert site.get("/healthz").status == 200
         time.sleep(1)
         assert len(received(lazy)) < 16_000_000
+
+
+def test_a_slow_head_does_not_take_the_answer_of_the_request_before_it(serve):
+    async def slow(_):
+        await asyncio.sleep(0.8)
+        return PlainTextResponse("done")
+
+    with serve(limits=HASTY, routes=[Route("/slow", slow)]) as site:
+        answer = site.raw(b"GET /slow HTTP/1.1\r\nHost: h\r\n\r\nGET /")
+    assert status(answer) == 200
+    assert b"done" in answer
+    assert answer.count(b"HTTP/1.1") == 2
+    assert b"HTTP/1.1 408" in answer
 
 
 # -- connections --------------------------------------------------------------------------------------------------------------
