@@ -19,8 +19,8 @@ from aggregator.ingest.addresses import is_private_host
 from aggregator.models import Document
 from aggregator.pipeline.messenger import host_of, why
 from aggregator.pipeline.office import Office, shown
-from aggregator.pipeline.published import Published
 from aggregator.pipeline.regenerate import OWN_HUB
+from aggregator.pipeline.topics import Published
 from aggregator.publish.site import encoded
 from aggregator.push.leases import retry_in_s
 from aggregator.push.messages import Answer, Wish, link_header, read_form, verification_url, wish_of

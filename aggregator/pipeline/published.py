@@ -1,89 +1,112 @@
-"""The documents that lie in the output now, as those who deliver them see them: by their URL, with their ETags."""
+"""What a server has to know of the published documents: which files they are, what they are served as, whose posts they hold."""
 
 from __future__ import annotations
 
-import threading
+import os
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote
 
-from aggregator.errors import PublishError
-from aggregator.models import Document
-from aggregator.publish.manifest import MANIFEST, read_manifest
-from aggregator.publish.site import NAMES, TYPES
+from aggregator.config.models import Config
+from aggregator.models import Document, Feed
+from aggregator.pipeline.regenerate import Regenerator
+from aggregator.publish.manifest import MANIFEST, is_inside, read_manifest
+from aggregator.publish.site import NAMES, TYPES, encoded
+from aggregator.store.store import Store
 
-_TYPE_OF = {name: f"{TYPES[kind]}; charset=utf-8" for kind, name in NAMES.items()}
-_Stat = tuple[int, int, int]
+Stamp = tuple[int, int, int]  # inode, size and mtime in ns: another file has another, because documents are renamed
 
-
-def is_document(path: str) -> bool:
-    """Whether a path is that of a feed in one of its formats, and not of a page."""
-    return path.rpartition("/")[2] in _TYPE_OF
-
-
-class Published:
-    """The documents in a folder; whoever wrote them, and whenever, what is told of them is what is there."""
-
-    def __init__(self, output: Path, base_url: str) -> None:
-        self.output, self.base_url = output, base_url
-        self._lock = threading.Lock()
-        self._listed: tuple[_Stat | None, frozenset[str]] = (None, frozenset())
-        self._etags: dict[str, tuple[_Stat, str]] = {}
-
-    def path_of(self, url: str) -> str | None:
-        """The path of the document that a URL names, however it is escaped; None where it names none of ours."""
-        if not url.startswith(self.base_url) or "?" in url or "#" in url:
-            return None
-        try:
-            path = unquote(url.removeprefix(self.base_url), errors="strict")
-        except UnicodeDecodeError:
-            return None
-        return path if is_document(path) and path in self._manifest() else None
-
-    def etag(self, path: str) -> str | None:
-        """The ETag of a document that is ours, read only where the file is another than before; None where it is gone."""
-        stat = _stat(self.output / path)
-        with self._lock:
-            known = self._etags.get(path)
-        if known is not None and known[0] == stat:
-            return known[1]
-        document = self.read(path)
-        if document is None or stat is None:
-            return None
-        with self._lock:
-            self._etags[path] = (stat, document.etag)
-        return document.etag
-
-    def read(self, path: str) -> Document | None:
-        """A document that is ours, whole; None where it is gone."""
-        try:
-            body = (self.output / path).read_bytes()
-        except OSError:
-            return None
-        return Document(path, body, _TYPE_OF[path.rpartition("/")[2]])
-
-    def keep(self, paths: set[str]) -> None:
-        """Forgets what is known of all other documents."""
-        with self._lock:
-            self._etags = {path: known for path, known in self._etags.items() if path in paths}
-
-    def _manifest(self) -> frozenset[str]:
-        stat = _stat(self.output / MANIFEST)
-        with self._lock:
-            known, paths = self._listed
-        if stat is None or stat != known:
-            try:
-                paths = read_manifest(self.output)
-            except PublishError:
-                return frozenset()
-            with self._lock:
-                self._listed = (stat, paths)
-        return paths
+_OTHERS = {
+    ".html": "text/html; charset=utf-8",
+    ".opml": "text/x-opml; charset=utf-8",
+    ".xml": "application/xml; charset=utf-8",
+    ".json": "application/json; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".txt": "text/plain; charset=utf-8",
+}
+_MEDIA_TYPES = {NAMES[name]: f"{TYPES[name]}; charset=utf-8" for name in NAMES}
 
 
-def _stat(file: Path) -> _Stat | None:
-    """What tells two versions of a file apart: each is a file of its own, renamed into place."""
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A document as it was on the disk, whole, with the stamp of the file it was read from."""
+
+    document: Document
+    stamp: Stamp
+
+
+def listed_documents(output: Path) -> frozenset[str]:
+    """The paths of all that we published below the output; raises PublishError where that cannot be read."""
+    return read_manifest(output)
+
+
+def manifest_stamp(output: Path) -> Stamp | None:
+    """Changes whenever a document is published for the first time or for the last; None: nothing ever was."""
+    return document_stamp(output, MANIFEST)
+
+
+def document_stamp(output: Path, path: str) -> Stamp | None:
+    """The stamp of the file that has a document's name now; None where there is none."""
     try:
-        found = file.stat()
+        found = os.stat(f"{output}/{path}")  # noqa: PTH116 - asked at every request, and a third of Path's time
     except (OSError, ValueError):
         return None
-    return found.st_ino, found.st_size, found.st_mtime_ns
+    return (found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+def read_document(output: Path, path: str) -> Read | None:
+    """A document from one open file, so that it is one version whatever is renamed meanwhile; None where there is none.
+
+    What a symbolic link in the output leads to is nobody's document: the writer does not write there either.
+    """
+    file = output / path
+    try:
+        if not is_inside(output, file.parent):
+            return None
+        handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    except (OSError, ValueError):
+        return None
+    found = os.fstat(handle)
+    if not stat.S_ISREG(found.st_mode):
+        os.close(handle)
+        return None
+    with os.fdopen(handle, "rb") as opened:
+        body = opened.read()
+    return Read(Document(path, body, media_type(path)), (found.st_ino, len(body), found.st_mtime_ns))
+
+
+def media_type(path: str) -> str:
+    """What a document is served as, by its name."""
+    name = path.rpartition("/")[2]
+    suffix = name[name.rfind(".") :] if "." in name else ""
+    return _MEDIA_TYPES.get(name) or _OTHERS.get(suffix, "application/octet-stream")
+
+
+def format_of(path: str) -> str:
+    """Which format a document is in, `rss`, `atom` or `json`; empty where it is no feed's."""
+    name = path.rpartition("/")[2]
+    return next((one for one, own in NAMES.items() if own == name), "")
+
+
+def url_path(path: str) -> str:
+    """A document's path as it stands in a URL."""
+    return encoded(path)
+
+
+def published_feeds(config: Config, store: Store) -> list[Feed]:
+    """Every feed there is now, private ones among them."""
+    return Regenerator(config, store, lambda *_: None).feeds()
+
+
+def private_feeds(config: Config, store: Store) -> list[Feed]:
+    """The feeds whose directory holds a secret; the store is asked only where there are any."""
+    if not any(feed.private for feed in config.feeds):
+        return []
+    return [feed for feed in published_feeds(config, store) if feed.private]
+
+
+def sources_of(store: Store, feeds: Sequence[Feed]) -> frozenset[str]:
+    """The names of the sources whose posts the feeds hold."""
+    with store.read() as tx:
+        return frozenset().union(*(tx.feeds.sources(feed.categories, feed.limit) for feed in feeds))

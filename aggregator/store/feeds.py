@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import Connection, RowMapping, bindparam, delete, distinct, func, select, update
+from sqlalchemy import Connection, RowMapping, Subquery, bindparam, delete, distinct, func, select, update
 
 from aggregator.models import Category, Post
 from aggregator.store.posts import read_post
@@ -93,6 +93,16 @@ class Feeds:
                 return Selection([read_post(row) for row in unique[:limit]], total)
             wanted *= 4
 
+    def sources(self, chosen: Sequence[Category], limit: int | None) -> set[str]:
+        """The sources of the newest live posts of any of the categories, `limit` of each."""
+        found: set[str] = set()
+        query = select(categories.c.id).where(categories.c.path.in_([one.path for one in chosen]))
+        for category_id in self._connection.execute(query).scalars().all():
+            newest = _newest_of(category_id, limit)
+            sources = select(posts.c.source).distinct().join(newest, newest.c.post_id == posts.c.id)
+            found.update(self._connection.execute(sources).scalars())
+        return found
+
     def _count(self, category_ids: Sequence[int]) -> int:
         query = select(func.count(distinct(memberships.c.post_id))).where(memberships.c.category_id.in_(category_ids))
         return self._connection.execute(query).scalar() or 0
@@ -101,13 +111,7 @@ class Feeds:
         """The newest posts of each category, merged."""
         found: dict[tuple[int, int], RowMapping] = {}
         for category_id in category_ids:
-            newest = (
-                select(memberships.c.post_id)
-                .where(memberships.c.category_id == category_id)
-                .order_by(memberships.c.published.desc(), memberships.c.post_id.desc())
-                .limit(limit)
-                .subquery()
-            )
+            newest = _newest_of(category_id, limit)
             query = (
                 select(posts, bodies.c.content, bodies.c.summary)
                 .join(newest, newest.c.post_id == posts.c.id)
@@ -116,6 +120,17 @@ class Feeds:
             for row in self._connection.execute(query).mappings():
                 found[row["published"], row["id"]] = row
         return [found[key] for key in sorted(found, reverse=True)[:limit]]
+
+
+def _newest_of(category_id: int, limit: int | None) -> Subquery:
+    """The ids of the newest posts of a category."""
+    return (
+        select(memberships.c.post_id)
+        .where(memberships.c.category_id == category_id)
+        .order_by(memberships.c.published.desc(), memberships.c.post_id.desc())
+        .limit(limit)
+        .subquery()
+    )
 
 
 def _unique(rows: Sequence[RowMapping]) -> list[RowMapping]:

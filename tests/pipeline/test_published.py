@@ -1,67 +1,89 @@
-"""The documents in the output, whoever wrote them."""
-
-from __future__ import annotations
-
-from pathlib import Path
+import os
 
 import pytest
+from builders import NOON, a_post, an_entry
 
-from aggregator.models import Document
-from aggregator.pipeline.published import Published, is_document
-from aggregator.publish.writer import Writer
-
-BASE = "https://feeds.example.com/sub/"
-
-
-@pytest.fixture
-def published(tmp_path):
-    return Published(tmp_path, BASE)
-
-
-def write(output: Path, path: str, body: bytes) -> Document:
-    document = Document(path, body, "")
-    writer = Writer(output)
-    writer.register([path])
-    writer.write([document])
-    return document
+from aggregator.models import Category, Feed
+from aggregator.pipeline.published import (
+    document_stamp,
+    format_of,
+    listed_documents,
+    manifest_stamp,
+    media_type,
+    read_document,
+    sources_of,
+)
 
 
-def test_a_document_has_the_etag_of_its_bytes_whoever_wrote_it(tmp_path, published):
-    assert published.etag("a/rss.xml") is None
-    assert published.etag("a/rss.xml") is None
-    first = write(tmp_path, "a/rss.xml", b"1")
-    assert published.etag("a/rss.xml") == first.etag
-    second = write(tmp_path, "a/rss.xml", b"2")
-    assert published.etag("a/rss.xml") == second.etag
-    published.keep(set())
-    assert published.etag("a/rss.xml") == second.etag
-    (tmp_path / "a" / "rss.xml").unlink()
-    assert published.etag("a/rss.xml") is None
+def test_a_document_is_read_whole_with_the_stamp_of_its_file(write, tmp_path):
+    write("out/all/rss.xml", b"<rss/>")
+    read = read_document(tmp_path / "out", "all/rss.xml")
+    assert read.document.body == b"<rss/>"
+    assert read.stamp == document_stamp(tmp_path / "out", "all/rss.xml")
 
 
-def test_a_document_is_not_read_again_while_it_is_the_same(tmp_path, published, monkeypatch):
-    etag = write(tmp_path, "a/rss.xml", b"1").etag
-    assert published.etag("a/rss.xml") == etag
-    monkeypatch.setattr(published, "read", lambda _: pytest.fail("it was read again"))
-    assert published.etag("a/rss.xml") == etag
+def test_another_file_of_the_same_name_has_another_stamp(write, tmp_path):
+    file = write("all/rss.xml", b"<rss/>")
+    before = document_stamp(tmp_path, "all/rss.xml")
+    write("all/new", b"<RSS/>").replace(file)
+    assert document_stamp(tmp_path, "all/rss.xml") != before
 
 
-def test_a_url_names_a_document_once_that_is_ours(tmp_path, published):
-    assert published.path_of(f"{BASE}a/rss.xml") is None
-    write(tmp_path, "a/rss.xml", b"1")
-    assert published.path_of(f"{BASE}a/rss.xml") == "a/rss.xml"
-    (tmp_path / "b").mkdir()
-    (tmp_path / "b" / "rss.xml").write_bytes(b"somebody else's")
-    assert published.path_of(f"{BASE}b/rss.xml") is None
-    assert published.path_of("https://feeds.example.com/a/rss.xml") is None
+def test_s1_what_links_lead_to_is_no_document(write, tmp_path):
+    write("secret/rss.xml", b"secret")
+    write("out/all/atom.xml", b"<feed/>")
+    (tmp_path / "out/all/rss.xml").symlink_to(tmp_path / "secret/rss.xml")
+    (tmp_path / "out/linked").symlink_to(tmp_path / "secret")
+    os.mkfifo(tmp_path / "out/all/feed.json")
+    for path in (
+        "all/rss.xml",
+        "linked/rss.xml",
+        "all",
+        "all/feed.json",
+        "none/rss.xml",
+        "all\0/x",
+        "../secret/rss.xml",
+    ):
+        assert read_document(tmp_path / "out", path) is None
 
 
-def test_documents_are_feeds_and_not_pages():
-    names = ("a/rss.xml", "a/atom.xml", "a/feed.json", "a/index.html", "feeds.opml", "rss.xml/", "")
-    assert [is_document(name) for name in names] == [True, True, True, False, False, False, False]
+def test_an_output_that_is_a_link_itself_is_followed(write, tmp_path):
+    write("real/all/rss.xml", b"<rss/>")
+    (tmp_path / "out").symlink_to(tmp_path / "real")
+    assert read_document(tmp_path / "out", "all/rss.xml").document.body == b"<rss/>"
 
 
-def test_a_document_has_the_media_type_of_its_format(tmp_path, published):
-    for name, kind in (("rss.xml", "application/rss+xml"), ("feed.json", "application/feed+json")):
-        write(tmp_path, f"a/{name}", b"1")
-        assert published.read(f"a/{name}").media_type == f"{kind}; charset=utf-8"
+@pytest.mark.parametrize(
+    ("path", "type_", "name"),
+    [
+        ("all/rss.xml", "application/rss+xml; charset=utf-8", "rss"),
+        ("category/a/atom.xml", "application/atom+xml; charset=utf-8", "atom"),
+        ("all/feed.json", "application/feed+json; charset=utf-8", "json"),
+        ("index.html", "text/html; charset=utf-8", ""),
+        ("feeds.opml", "text/x-opml; charset=utf-8", ""),
+        ("all/unknown", "application/octet-stream", ""),
+    ],
+)
+def test_a_document_is_served_as_what_it_is(path, type_, name):
+    assert media_type(path) == type_
+    assert format_of(path) == name
+
+
+def test_what_was_published_stands_in_the_manifest(blog):
+    blog.post("a.md")
+    assert listed_documents(blog.output) == frozenset()
+    assert manifest_stamp(blog.output) is None
+    blog.run()
+    assert {"all/rss.xml", "category/a/b/feed.json", "index.html"} <= listed_documents(blog.output)
+    assert manifest_stamp(blog.output) is not None
+
+
+def test_the_sources_of_a_feed_are_those_of_the_posts_that_it_holds(store):
+    old = a_post("a", source="old")
+    with store.write() as tx:
+        entries = [old, a_post("a/b", source="one"), a_post("c", source="two"), a_post("a", source="one")]
+        tx.posts.put([an_entry(post) for post in entries], {}, NOON)
+    feeds = [Feed(slug="a", directory="a", title="A", categories=(Category.parse("a"),), limit=2)]
+    assert sources_of(store, feeds) == {"one"}
+    assert sources_of(store, [Feed(slug="all", directory="all", title="All")]) == {"old", "one", "two"}
+    assert sources_of(store, []) == frozenset()

@@ -1,0 +1,59 @@
+"""An answer as headers and bytes, before anybody knows over which way it is sent."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+Headers = tuple[tuple[bytes, bytes], ...]
+
+
+class Answer:
+    """A status, headers with names in lower case, and a body.
+
+    `Date` and `Connection` belong to the connection and are not among the headers; a HEAD gets them all, and no body.
+    """
+
+    __slots__ = ("body", "headers", "status", "wire")
+
+    def __init__(self, status: int, headers: Headers, body: bytes = b"") -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
+        phrase = HTTPStatus(status).phrase.encode()
+        lines = b"".join(b"%b: %b\r\n" % header for header in headers)
+        self.wire = b"HTTP/1.1 %d %b\r\n%b" % (status, phrase, lines)  # the head, but for its end
+
+    def header(self, name: bytes) -> bytes | None:
+        """The value of a header, or None."""
+        return next((value for own, value in self.headers if own == name), None)
+
+
+# What every answer says, whatever it is: nothing of ours is to be guessed at.
+ALWAYS: Headers = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
+
+_TEXTS = {
+    400: "That is no request this server understands.",
+    404: "There is nothing here.",
+    405: "That cannot be done here.",
+    408: "The request took too long to arrive.",
+    412: "It is not the version you asked for.",
+    413: "That is more than this server takes.",
+    414: "That address is too long.",
+    416: "It has no such bytes.",
+    431: "Those headers are too long.",
+    500: "Something went wrong here, and was logged.",
+    503: "This server has too much to do; try again soon.",
+}
+
+
+def plain(status: int, headers: Headers = (), text: str = "") -> Answer:
+    """A short answer for people, the same for everybody, which says nothing of what is inside."""
+    body = (
+        f"{status} {HTTPStatus(status).phrase}: {text or _TEXTS.get(status, HTTPStatus(status).description)}\n".encode()
+    )
+    own = (
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"content-length", b"%d" % len(body)),
+        (b"cache-control", b"no-store"),
+    )
+    return Answer(status, own + headers + ALWAYS, body)
