@@ -18,6 +18,7 @@ from aggregator.store.files import Files
 from aggregator.store.hosts import Hosts
 from aggregator.store.posts import Posts
 from aggregator.store.schema import SCHEMA_VERSION, metadata, version
+from aggregator.store.search import Search
 from aggregator.store.seen import SeenItems
 from aggregator.store.settings import Settings
 from aggregator.store.sources import Sources
@@ -39,6 +40,7 @@ class Transaction:
         self.seen = SeenItems(connection)
         self.settings = Settings(connection)
         self.fetches = Fetches(connection)
+        self.search = Search(connection)
 
 
 class Store:
