@@ -15,6 +15,7 @@ from sqlalchemy.exc import OperationalError
 
 from aggregator.errors import SearchTimedOut
 from aggregator.models import Post, State
+from aggregator.store.feeds import Feeds
 from aggregator.store.posts import read_post
 from aggregator.store.schema import bodies, categories, posts, search
 from aggregator.store.settings import Settings
@@ -64,7 +65,9 @@ class Search:
         if not rows:
             return Batch((), (), f"{write} {after}")
         live = [row[0] for row in rows if row[2] == State.LIVE]
-        return Batch(tuple(self._posts(live)), tuple(row[0] for row in rows), f"{rows[-1][1]} {rows[-1][0]}")
+        return Batch(
+            tuple(Feeds(self._connection).posts(live)), tuple(row[0] for row in rows), f"{rows[-1][1]} {rows[-1][0]}"
+        )
 
     def put(self, batch: Batch, texts: Mapping[int, str]) -> None:
         """Indexes a batch with the texts of its posts, by id, and remembers how far it goes.
@@ -81,7 +84,8 @@ class Search:
             }
             for post in batch.posts
         ]
-        unique = list({row["number"]: row for row in rows}.values())
+        # In the order of numbers: FTS5 begins another piece of its index with each that is lower than the one before.
+        unique = [row for _, row in sorted({row["number"]: row for row in rows}.items())]
         self._connection.execute(delete(search).where(search.c.number.in_([row["number"] for row in unique])))
         insert_rows(self._connection, search, unique)
         Settings(self._connection).put(_CURSOR, batch.cursor)
@@ -116,11 +120,6 @@ class Search:
             if "statement timeout" in str(error.orig):
                 raise SearchTimedOut("so many posts hold these words that finding the newest takes too long") from error
             raise
-        return [read_post(row) for row in rows]
-
-    def _posts(self, ids: Sequence[int]) -> list[Post]:
-        query = select(posts, bodies.c.content, bodies.c.summary).join(bodies, bodies.c.post_id == posts.c.id)
-        rows = self._connection.execute(query.where(posts.c.id.in_(ids))).mappings()
         return [read_post(row) for row in rows]
 
 
