@@ -12,6 +12,7 @@ from aggregator.publish import atom, jsonfeed, opml, pages, rss
 from aggregator.publish.pages import Listed
 from aggregator.publish.postpage import post_page
 from aggregator.publish.site import Site
+from aggregator.publish.view import view_of_files
 from aggregator.publish.writer import WriteError, Writer
 from aggregator.store.sources import stamp
 from aggregator.store.store import Store
@@ -52,10 +53,10 @@ def render_posts(
     store_url: str, site: Site, output: Path, directories: Mapping[str, str], ids: Sequence[int]
 ) -> FeedResult:
     """Renders the pages of posts and writes what changed of them."""
-    store = Store(store_url)
+    store, view = Store(store_url), view_of_files(site.language)
     try:
         with store.read() as tx:
-            documents = [post_page(post, directories, site) for post in tx.feeds.posts(ids)]
+            documents = [post_page(post, directories, site, view) for post in tx.feeds.posts(ids)]
     finally:
         store.close()
     (result,) = _written(Writer(output), [FeedResult("", len(documents))], [documents])

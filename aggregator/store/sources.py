@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, literal, select
 
 from aggregator.models import State, Validators
 from aggregator.store.schema import posts, sources
@@ -75,6 +75,25 @@ class Sources:
         for name, state, count in self._connection.execute(query):
             counts.setdefault(name, {})[State(state)] = count
         return counts
+
+    def posts_a_day(self, now: datetime, days: int, offset: timedelta) -> tuple[int, dict[str, dict[int, int]]]:
+        """Today's number, and how many live posts each source has of the last days, by the numbers of days.
+
+        A day is numbered by the days since 1970 at this offset from UTC.
+        """
+        shift, day_s = int(offset.total_seconds()), 86_400
+        today = (stamp(now) + shift) // day_s
+        since, until = (today - days + 1) * day_s - shift, (today + 1) * day_s - shift
+        number = ((posts.c.published + shift) // literal(day_s, literal_execute=True)).label("day")
+        query = (
+            select(posts.c.source, number, func.count())
+            .where(posts.c.state == State.LIVE, posts.c.published >= since, posts.c.published < until)
+            .group_by(posts.c.source, number)
+        )
+        found: dict[str, dict[int, int]] = {}
+        for name, day, count in self._connection.execute(query):
+            found.setdefault(name, {})[day] = count
+        return today, found
 
     def put(self, states: Sequence[SourceState]) -> None:
         """Remembers sources as they are now."""
