@@ -105,7 +105,7 @@ class Shower:
         return search_page(query, results, site, view, number=found.page, has_more=found.has_more), True
 
     def status(self, question: StatusQuestion) -> Status:
-        """How everything stands, as data: the sick sources first, then by name, each with its health."""
+        """How everything stands, as data for strangers: the sick sources first, then by name, each with its health."""
         now, dues = question.now, question.next_due
         next_due: Due = lambda source, _: dues.get(source.name)  # noqa: E731 - a name for its type
         found = read_status(
@@ -115,7 +115,7 @@ class Shower:
             lambda source, _: (due := dues.get(source.name)) is None or due <= now,
             counts=question.activity.counts,
         )
-        rows = [{**row, "health": health_of(row)} for row in found.sources]
+        rows = [{**row, "url": _public(row.get("url")), "health": health_of(row)} for row in found.sources]
         rows.sort(key=lambda row: (row["health"] not in SICK, row["name"]))
         return Status(rows, found.feeds)
 
@@ -152,3 +152,10 @@ class Shower:
             can_search=config.serve.search,
             has_status=config.status.enabled and config.status.token is None,
         )
+
+
+def _public(address: str | None) -> str | None:
+    """Where a source is asked, for strangers: of a file, its name alone."""
+    if address is None or "://" in address:
+        return address
+    return address.rpartition("/")[2]

@@ -398,6 +398,13 @@ def test_f16_no_secret_stands_in_the_status(watched, ask):
     assert b"hunter2secret" not in ask("/status").body + ask("/status.json").body
 
 
+def test_of_a_local_source_strangers_see_the_files_name_alone(daemon, ask, make_config):
+    daemon.config = make_config(sources=[{"name": "local", "type": "feed", "url": "folder/planet.xml"}])
+    seen = ask("/status").body + ask("/status.json").body
+    assert seen.count(b"planet.xml") == 2
+    assert b"folder" not in seen
+
+
 def test_r6_a_refused_configuration_is_told_at_the_top(watched, ask):
     watched.faults, watched.trouble = ("a.yaml:3: feeds: <wrong>",), "its clock stands still"
     page = ask("/status")
