@@ -17,6 +17,9 @@ from aggregator.publish.view import View, filled
 from aggregator.publish.words import result_in
 
 
+_SAID_ALREADY = frozenset({"failed", "never refreshed"})  # by the label beside it
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """What the page says: plain data, without anything secret.
@@ -96,7 +99,7 @@ def _line(row: Mapping[str, Any], view: View, zone: ZoneInfo) -> SourceLine:
         url=row.get("url") or "",
         health=row["health"],
         label=words[row["health"]],
-        result=result_in(view.language, row["result"]),
+        result="" if row["result"] in _SAID_ALREADY else result_in(view.language, row["result"]),
         details=tuple(row[key] for key in ("error", "note", "waits_for") if row.get(key)),
         facts=tuple(facts),
         checked=_moment(_read(row["checked"]), zone) if row.get("checked") else "",
