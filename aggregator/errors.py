@@ -13,6 +13,7 @@
     │   └── ParseError         the bytes arrived and are no posts: carries `feeds`
     ├── PublishError           a feed could not be built or written: carries `feed`
     └── StoreError             the database is locked, corrupt, or from another version
+        └── SearchTimedOut     so many posts hold the words that finding the newest takes too long
 
 Each carries the ids of what it is about as attributes, as far as they are known where it is raised, and chains its cause; the
 pipeline records it under its source's or feed's name at the one place where a stage ends.
@@ -133,3 +134,7 @@ class PublishError(AggregatorError):
 
 class StoreError(AggregatorError):
     """The database cannot be used as it is; the text says why and how to recover."""
+
+
+class SearchTimedOut(StoreError):
+    """So many posts hold the words that were looked for that finding the newest takes too long."""

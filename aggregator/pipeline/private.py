@@ -9,7 +9,7 @@ if TYPE_CHECKING:  # whoever only hides tokens needs none of them
     from aggregator.config.models import Config
     from aggregator.store.store import Transaction
 
-DIRECTORY = "private"
+PRIVATE = "private"
 _TOKEN = re.compile(r"\bprivate/[^/\s]+")
 
 
@@ -33,7 +33,7 @@ def without_tokens(text: str) -> str:
     >>> without_tokens("cannot write /srv/feeds/private/s3cret/mine/rss.xml: No space left on device")
     'cannot write /srv/feeds/private/***/mine/rss.xml: No space left on device'
     """
-    return _TOKEN.sub(f"{DIRECTORY}/***", text)
+    return _TOKEN.sub(f"{PRIVATE}/***", text)
 
 
 def _name(slug: str) -> str:

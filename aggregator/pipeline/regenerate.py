@@ -6,21 +6,28 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import TYPE_CHECKING
 
 from aggregator import __version__
 from aggregator.config.models import Config, FeedConfig
 from aggregator.models import ROOT, Category, Feed
-from aggregator.pipeline.private import DIRECTORY, give_token, tokens
+from aggregator.pipeline.postpages import PostPages
+from aggregator.pipeline.private import PRIVATE, give_token, tokens
 from aggregator.pipeline.results import FeedResult, Workers
 from aggregator.publish.paths import assign
+from aggregator.publish.permalinks import DIRECTORY
 from aggregator.publish.site import NAMES, Site, document_path
 from aggregator.publish.writer import Writer
 from aggregator.store.codec import digest
 from aggregator.store.feeds import CategoryState, FeedState
+from aggregator.store.sources import moment
 from aggregator.store.store import Store
 
+if TYPE_CHECKING:  # jinja2 is for runs that render
+    from aggregator.publish.pages import Listed
+
 # Raised by whoever changes the bytes of documents without changing posts: every feed is then rendered anew.
-RENDERER_VERSION = 1
+RENDERER_VERSION = 2
 
 OWN_HUB = "websub"  # where our own hub is reachable, below `base_url`
 ALL = FeedConfig(slug="all", title="Everything")
@@ -100,9 +107,13 @@ class Regenerator:
             return
         with self.store.write() as tx:
             known = tx.feeds.states()
-            tx.feeds.forget([slug for slug in known if slug != _FRONT and slug not in {feed.slug for feed in feeds}])
+            kept = {_FRONT, DIRECTORY, *(feed.slug for feed in feeds)}
+            tx.feeds.forget([slug for slug in known if slug not in kept])
         writer.remove_stale(paths)
         yield from self._front_page(feeds, writer, force=force)
+        yield from PostPages(self.config, self.store, self.workers, site_of(self.config), version()).regenerate(
+            feeds, known.get(DIRECTORY), force=force
+        )
 
     def _stale(self, feeds: Sequence[Feed], writer: Writer, *, force: bool) -> list[_Job]:
         """The feeds whose posts, recipe or documents are not what was last rendered."""
@@ -145,23 +156,36 @@ class Regenerator:
             yield from rendered
 
     def _front_page(self, feeds: Sequence[Feed], writer: Writer, *, force: bool) -> Iterator[FeedResult]:
-        """Writes the list of feeds as a page and as OPML, where a feed came, went, or holds another number of posts."""
+        """Writes the list of feeds as a page and as OPML, where a feed came, went, or holds other posts."""
         with self.store.read() as tx:
             states = tx.feeds.states()
         listed = [feed for feed in feeds if not feed.private]
-        counted = [(feed, states[feed.slug].posts if feed.slug in states else 0) for feed in listed]
-        said = [repr((feed, count)) for feed, count in counted]
-        recipe = digest(str(RENDERER_VERSION), __version__, repr(site_of(self.config)), *said)
+        said = [(feed, states[feed.slug].posts, states[feed.slug].updated) for feed in listed if feed.slug in states]
+        said += [(feed, 0, None) for feed in listed if feed.slug not in states]
+        recipe = digest(version(), repr(site_of(self.config)), *map(repr, said))
         before = states.get(_FRONT)
         if not force and before is not None and before.recipe == recipe and not writer.missing(_FRONT_PATHS):
             return
         from aggregator.pipeline.rendering import render_front  # noqa: PLC0415
 
-        result = render_front(counted, site_of(self.config), self.config.output)
+        result = render_front(listed_feeds(feeds, states), site_of(self.config), self.config.output)
         if not result.error:
             with self.store.write() as tx:
                 tx.feeds.rendered([FeedState(_FRONT, recipe, 0, 0, None)])
         yield result
+
+
+def listed_feeds(feeds: Sequence[Feed], states: Mapping[str, FeedState]) -> list[Listed]:
+    """The feeds with what was last rendered of them."""
+    from aggregator.publish.pages import Listed  # noqa: PLC0415
+
+    rendered = ((feed, states.get(feed.slug)) for feed in feeds)
+    return [Listed(feed, state.posts, moment(state.updated)) if state else Listed(feed, 0) for feed, state in rendered]
+
+
+def version() -> str:
+    """Names the code that documents are made by."""
+    return f"{RENDERER_VERSION} {__version__}"
 
 
 def site_of(config: Config) -> Site:
@@ -185,7 +209,7 @@ def document_paths(feed: Feed) -> list[str]:
 
 def _recipe(feed: Feed, config: Config) -> str:
     """Names everything but posts that a feed's documents are made of."""
-    return digest(str(RENDERER_VERSION), __version__, repr(feed), repr(site_of(config)), str(config.output))
+    return digest(version(), repr(feed), repr(site_of(config)), str(config.output))
 
 
 def _configured(config: Config, secret: Mapping[str, str | None]) -> Iterator[Feed]:
@@ -197,7 +221,7 @@ def _configured(config: Config, secret: Mapping[str, str | None]) -> Iterator[Fe
             continue  # until `house` has given it one
         yield Feed(
             slug=feed.slug,
-            directory=f"{DIRECTORY}/{token}/{feed.slug}" if feed.private else feed.slug,
+            directory=f"{PRIVATE}/{token}/{feed.slug}" if feed.private else feed.slug,
             private=feed.private,
             title=feed.title,
             description=feed.description or ("" if feed.categories else config.site.description),

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from aggregator.errors import PublishError
 from aggregator.models import Document, Feed, Post
 from aggregator.pipeline.results import FeedResult
 from aggregator.publish import atom, jsonfeed, opml, pages, rss
+from aggregator.publish.pages import Listed
+from aggregator.publish.postpage import post_page
 from aggregator.publish.site import Site
+from aggregator.publish.view import view_of_files
 from aggregator.publish.writer import WriteError, Writer
 from aggregator.store.sources import stamp
 from aggregator.store.store import Store
@@ -39,10 +42,24 @@ def render_feeds(store_url: str, site: Site, output: Path, feeds: Sequence[Feed]
     return _written(writer, results, documents)
 
 
-def render_front(counted: Sequence[tuple[Feed, int]], site: Site, output: Path) -> FeedResult:
+def render_front(listed: Sequence[Listed], site: Site, output: Path) -> FeedResult:
     """Writes the front page and the list of feeds."""
-    documents = [pages.site_page(counted, site), opml.render([feed for feed, _ in counted], site)]
+    documents = [pages.site_page(listed, site), opml.render([one.feed for one in listed], site)]
     (result,) = _written(Writer(output), [FeedResult("")], [documents])
+    return result
+
+
+def render_posts(
+    store_url: str, site: Site, output: Path, directories: Mapping[str, str], ids: Sequence[int]
+) -> FeedResult:
+    """Renders the pages of posts and writes what changed of them."""
+    store, view = Store(store_url), view_of_files(site.language)
+    try:
+        with store.read() as tx:
+            documents = [post_page(post, directories, site, view) for post in tx.feeds.posts(ids)]
+    finally:
+        store.close()
+    (result,) = _written(Writer(output), [FeedResult("", len(documents))], [documents])
     return result
 
 

@@ -70,7 +70,7 @@ class SourceResult:
 class FeedResult:
     """A feed that was rendered: how many posts its categories hold, and which documents changed on disk."""
 
-    slug: str  # empty: the front page and the list of feeds
+    slug: str  # empty: what is no feed's: the front page, the list of feeds, the pages of posts
     posts: int = 0
     updated: int | None = None  # newest change among its posts, in whole seconds since 1970
     written: tuple[str, ...] = ()

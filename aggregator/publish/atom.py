@@ -9,7 +9,17 @@ from feedgen.feed import FeedGenerator
 
 from aggregator.models import Category, Document, Feed, Person, Post
 from aggregator.publish.extensions import AtomEntry, AtomFeed, with_character_references
-from aggregator.publish.facts import body_of, guarded, guid_of, has_references, headline, link_of, name_of, newest
+from aggregator.publish.facts import (
+    body_of,
+    guarded,
+    guid_of,
+    has_references,
+    headline,
+    link_of,
+    name_of,
+    newest,
+    origin_link_of,
+)
 from aggregator.publish.paths import ROOT_DIRECTORY
 from aggregator.publish.site import NAMES, TYPES, Site, document_path, language_of
 from aggregator.publish.text import is_ambiguous, uri
@@ -48,14 +58,14 @@ def _build(feed: Feed, posts: Sequence[Post], site: Site) -> Document:
         generator.author(name=site.title, uri=site.base_url)  # §4.2.1: of the entries that have none themselves
     scheme = site.url(f"{ROOT_DIRECTORY}/")
     for post in posts:
-        _add(generator, post, scheme, language)
+        _add(generator, post, site, scheme, language)
     body: bytes = generator.atom_str(pretty=True)
     if has_references(posts, feed.title, feed.slug, site.title, site.generator):
         body = with_character_references(body)
     return Document(document_path(feed, NAMES["atom"]), body, MEDIA_TYPE)
 
 
-def _add(generator: FeedGenerator, post: Post, scheme: str, language: str) -> None:
+def _add(generator: FeedGenerator, post: Post, site: Site, scheme: str, language: str) -> None:
     entry = generator.add_entry(order="append")
     entry.aggregator.post = post
     entry.aggregator.language = post.language if post.language != language else ""
@@ -63,8 +73,7 @@ def _add(generator: FeedGenerator, post: Post, scheme: str, language: str) -> No
     entry.title(headline(post))
     entry.updated(post.changed)
     entry.published(post.published)
-    if link := link_of(post):
-        entry.link(href=link)  # feedgen drops its rel, and none means `alternate`
+    entry.link(href=link_of(post, site))  # feedgen drops its rel, and none means `alternate`
     entry.author([_person(person) for person in post.authors if name_of(person)])
     _add_body(entry, post)
     terms = [_term(category, scheme) for category in post.categories if category.names]
@@ -74,9 +83,9 @@ def _add(generator: FeedGenerator, post: Post, scheme: str, language: str) -> No
 
 
 def _add_body(entry: FeedGenerator, post: Post) -> None:
-    """Content and summary as HTML; without a link, a summary alone has to be the content (§4.1.2)."""
+    """Content and summary as HTML; without a link to more of it, a summary alone is the content."""
     content, summary = body_of(post)
-    if not content and not link_of(post):
+    if not content and not origin_link_of(post):
         content, summary = summary, ""
     if content:
         entry.content(content, type="html")

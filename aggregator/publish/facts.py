@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from aggregator.errors import PublishError
 from aggregator.models import Document, Enclosure, Feed, Media, Person, Post
+from aggregator.publish.permalinks import post_directory
 from aggregator.publish.site import Site
 from aggregator.publish.text import cleaned, first_words, is_active, uri, without_credentials
 
@@ -66,9 +67,14 @@ def guid_of(post: Post) -> str:
     return post.guid.strip() or f"urn:x-aggregator:{post.id}"
 
 
-def link_of(post: Post) -> str | None:
-    """The post's link as a URI; posts come without links that run code, and should one not, it stays out."""
+def origin_link_of(post: Post) -> str | None:
+    """The post's own link as a URI; posts come without links that run code, and should one not, it stays out."""
     return uri(post.link) if post.link and not is_active(post.link) else None
+
+
+def link_of(post: Post, site: Site) -> str:
+    """Where the post is to be read: its own link, else its page at our place."""
+    return origin_link_of(post) or f"{site.base_url}{post_directory(post.id)}/"
 
 
 def name_of(person: Person) -> str:

@@ -58,17 +58,17 @@ def _build(feed: Feed, posts: Sequence[Post], site: Site) -> Document:
     opening = encode({key: value for key, value in head.items() if value})[:-1] + ', "items": ['
     pieces = [opening.encode()]
     for post in posts:
-        pieces += (b"\n" if len(pieces) == 1 else b",\n", *_item(post, language, encode))
+        pieces += (b"\n" if len(pieces) == 1 else b",\n", *_item(post, site, language, encode))
     pieces.append(b"\n]}\n")
     return Document(document_path(feed, NAMES["json"]), b"".join(pieces), MEDIA_TYPE)
 
 
-def _item(post: Post, language: str, encode: Callable[[Any], str]) -> Iterator[bytes]:
+def _item(post: Post, site: Site, language: str, encode: Callable[[Any], str]) -> Iterator[bytes]:
     """The item's bytes in pieces: its content apart, which saves copying and widening it (a quarter of the time)."""
     content, summary = body_of(post)
     item = {
         "id": guid_of(post),
-        "url": link_of(post),
+        "url": link_of(post, site),
         "title": post.title.strip(),
         "summary": plain(summary),
         "image": uri(post.image) if post.image else None,

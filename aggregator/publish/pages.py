@@ -1,4 +1,4 @@
-"""The pages that people see: the site's list of feeds, and each feed's latest posts.
+"""The pages that people see: the site's list of feeds, and each feed's posts.
 
 Every link between our own documents is relative, so that the pages work from a disk, on any static host and below any
 path; only `canonical` is absolute. They run no script and, but for the posts' own pictures, ask nobody for anything.
@@ -7,34 +7,40 @@ path; only `canonical` is absolute. They run no script and, but for the posts' o
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cache
-from pathlib import Path
 from zoneinfo import ZoneInfo
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from aggregator.models import Document, Feed, Post
 from aggregator.publish import opml
-from aggregator.publish.facts import headline, link_of, name_of, source_of
+from aggregator.publish.facts import headline, name_of, origin_link_of, source_of
+from aggregator.publish.permalinks import post_directory
+from aggregator.publish.readers import reader_links
 from aggregator.publish.site import NAMES, TYPES, Site, document_path, encoded, language_of
 from aggregator.publish.text import cleaned, first_words, uri
 from aggregator.publish.tree import Branch, planted
+from aggregator.publish.view import MEDIA_TYPE, PAGE, View, day, filled, is_web, root_of, view_of_files
 
-PAGE = "index.html"
-MEDIA_TYPE = "text/html; charset=utf-8"
 EXCERPT = 300  # characters
+MAX_READERS = 200  # feeds, up to which the list has one-click links for each: 0.6 KB; every feed's page has them
 LABELS = {"rss": "RSS", "atom": "Atom", "json": "JSON"}
 
-# What the pages themselves say, by the first part of the language tag.
-_WORDS: Mapping[str, Mapping[str, str]] = {
-    "en": {"feeds": "Feeds", "categories": "Categories", "all": "All feeds", "subscribe": "Subscribe", "via": "via",
-           "opml": "Subscribe to all of them (OPML)", "empty": "Nothing here yet.", "one": "1 post", "many": "{} posts",
-           "skip": "Skip to the posts"},
-    "zh": {"feeds": "订阅源", "categories": "分类", "all": "全部订阅源", "subscribe": "订阅", "via": "来自",
-           "opml": "订阅全部（OPML）", "empty": "暂无内容。", "one": "1 篇", "many": "{} 篇", "skip": "跳到正文"},
-}  # fmt: skip
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A feed as the list of feeds shows it: its number of posts, and when the newest of them changed."""
+
+    feed: Feed
+    posts: int
+    updated: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Paging:
+    """Which part of a feed a page shows: the number of the page, and of the last one."""
+
+    number: int = 1
+    last: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +57,11 @@ class Line:
     """A line in the list of feeds, with the lines below it; without a page where a category has no feed."""
 
     title: str
-    href: str
-    count: str
-    links: tuple[Link, ...]
+    href: str = ""
+    count: str = ""
+    date: str = ""
+    links: tuple[Link, ...] = ()
+    readers: tuple[tuple[str, str], ...] = ()
     lines: tuple[Line, ...] = ()
 
 
@@ -63,6 +71,7 @@ class Entry:
 
     title: str
     href: str
+    page: str  # its own page, where there is one and the title leads elsewhere
     date: str
     moment: str
     byline: str
@@ -72,69 +81,67 @@ class Entry:
     language: str
 
 
-@cache
-def _environment() -> Environment:
-    """The templates, compiled as they are used and kept: that takes 13 ms."""
-    return Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        undefined=StrictUndefined,
+def site_page(listed: Sequence[Listed], site: Site, view: View | None = None) -> Document:
+    """`index.html`: every feed with its number of posts and when it changed, the categories as a tree."""
+    listed, site = cleaned(tuple(listed)), cleaned(site)
+    view = view or view_of_files(site.language)
+    lines = _Lines({one.feed.directory: one for one in listed}, site, view)
+    feeds, root = planted(one.feed for one in listed)
+    body = filled(
+        "site.html",
+        site,
+        view,
+        "",
+        opml=opml.PATH,
+        feeds=[lines.line(feed) for feed in feeds],
+        categories=[lines.branch(branch) for branch in root.branches()],
     )
+    return Document(PAGE, body, MEDIA_TYPE)
 
 
-def site_page(feeds: Sequence[tuple[Feed, int]], site: Site) -> Document:
-    """`index.html`: every feed with its number of posts, the categories as a tree."""
-    feeds, site = cleaned(tuple(feeds)), cleaned(site)
-    words = _words(site.language)
-    counts = {feed.directory: count for feed, count in feeds}
-    listed, root = planted(feed for feed, _ in feeds)
-    text = (
-        _environment()
-        .get_template("site.html")
-        .render(
-            site=site,
-            words=words,
-            language=site.language,
-            opml=opml.PATH,
-            feeds=[_line(feed, counts, words) for feed in listed],
-            categories=[_branch(branch, counts, words) for branch in root.branches()],
-        )
-    )
-    return Document(PAGE, _encoded(text), MEDIA_TYPE)
-
-
-def feed_page(feed: Feed, posts: Sequence[Post], site: Site) -> Document:
+def feed_page(
+    feed: Feed, posts: Sequence[Post], site: Site, view: View | None = None, paging: Paging | None = None
+) -> Document:
     """`<directory>/index.html`: what the feed is, how to subscribe, and the posts with the beginning of their text."""
     feed, site = cleaned(feed), cleaned(site)
+    view, paging = view or view_of_files(site.language), paging or Paging()
+    root = root_of(feed.directory)
     zone = ZoneInfo(site.timezone)
     language = language_of(feed, site)
-    text = (
-        _environment()
-        .get_template("feed.html")
-        .render(
-            site=site,
-            feed=feed,
-            title=feed.title.strip() or feed.slug,
-            words=_words(language),
-            language=language,
-            home=f"{'../' * (feed.directory.count('/') + 1) if feed.directory else ''}{PAGE}",
-            canonical=site.page_url(feed),
-            links=_links(feed, ""),
-            entries=[_entry(post, zone, language) for post in posts],
-        )
+    body = filled(
+        "feed.html",
+        site,
+        view,
+        root,
+        feed=feed,
+        title=feed.title.strip() or feed.slug,
+        language=language,
+        canonical=site.page_url(feed) + (f"?page={paging.number}" if paging.number > 1 else ""),
+        links=_links(feed, ""),
+        readers=_readers(feed, site),
+        entries=[entry_of(post, zone, language, view, root) for post in posts],
+        paging=paging,
     )
-    return Document(document_path(feed, PAGE), _encoded(text), MEDIA_TYPE)
+    return Document(document_path(feed, PAGE), body, MEDIA_TYPE)
 
 
-def _encoded(text: str) -> bytes:
-    return cleaned(text).encode()
-
-
-def _words(language: str) -> Mapping[str, str]:
-    return _WORDS.get(language.partition("-")[0].lower(), _WORDS["en"])
+def entry_of(post: Post, zone: ZoneInfo, language: str, view: View, root: str) -> Entry:
+    """A post in a list in this language, `root` leading from the list up to the output."""
+    origin, image = origin_link_of(post) or "", uri(post.image) if post.image else ""
+    source = source_of(post)
+    own = view.href(post_directory(post.id), root)
+    return Entry(
+        title=headline(post),
+        href=origin if is_web(origin) else own,
+        page=own if is_web(origin) and view.is_served else "",
+        date=day(post.published, zone),
+        moment=post.published.isoformat(),
+        byline=", ".join(filter(None, (name_of(person) for person in post.authors))),
+        source=source.title if source else "",
+        image=image if is_web(image) else "",
+        excerpt=first_words(post.summary, EXCERPT) or first_words(post.content, EXCERPT),
+        language=post.language if post.language != language else "",
+    )
 
 
 def _links(feed: Feed, directory: str) -> tuple[Link, ...]:
@@ -145,42 +152,33 @@ def _links(feed: Feed, directory: str) -> tuple[Link, ...]:
     )
 
 
-def _line(feed: Feed, counts: Mapping[str, int], words: Mapping[str, str], title: str = "") -> Line:
-    directory = f"{encoded(feed.directory)}/" if feed.directory else ""
-    count = counts[feed.directory]
-    label = words["one"] if count == 1 else words["many"].format(count)
-    # the file's name, because a disk shows a directory's files where a server shows its index.html
-    return Line(title or feed.title.strip() or feed.slug, f"{directory}{PAGE}", label, _links(feed, directory))
+def _readers(feed: Feed, site: Site) -> tuple[tuple[str, str], ...]:
+    """The links that subscribe to the first of a feed's formats."""
+    first = next((name for name in NAMES if name in feed.formats), None)
+    return tuple(reader_links(site.document_url(feed, first))) if first else ()
 
 
-def _branch(branch: Branch, counts: Mapping[str, int], words: Mapping[str, str]) -> Line:
-    lines = tuple(_branch(child, counts, words) for child in branch.branches())
-    if branch.feed is None:
-        return Line(branch.name, "", "", (), lines)
-    line = _line(branch.feed, counts, words, branch.name)
-    return Line(line.title, line.href, line.count, line.links, lines)
+@dataclass(frozen=True, slots=True)
+class _Lines:
+    """Makes the lines of the list of feeds."""
 
+    listed: Mapping[str, Listed]
+    site: Site
+    view: View
 
-def _entry(post: Post, zone: ZoneInfo, language: str) -> Entry:
-    link, image = link_of(post) or "", uri(post.image) if post.image else ""
-    source = source_of(post)
-    return Entry(
-        title=headline(post),
-        href=link if _is_web(link) else "",
-        date=_day(post.published, zone),
-        moment=post.published.isoformat(),
-        byline=", ".join(filter(None, (name_of(person) for person in post.authors))),
-        source=source.title if source else "",
-        image=image if _is_web(image) else "",
-        excerpt=first_words(post.summary, EXCERPT) or first_words(post.content, EXCERPT),
-        language=post.language if post.language != language else "",
-    )
+    def line(self, feed: Feed) -> Line:
+        found, words = self.listed[feed.directory], self.view.words
+        directory = f"{encoded(feed.directory)}/" if feed.directory else ""
+        return Line(
+            title=feed.title.strip() or feed.slug,
+            href=self.view.href(feed.directory),
+            count=words["one"] if found.posts == 1 else words["many"].format(found.posts),
+            date=day(found.updated, ZoneInfo(self.site.timezone)) if found.updated else "",
+            links=_links(feed, directory),
+            readers=_readers(feed, self.site) if len(self.listed) <= MAX_READERS else (),
+        )
 
-
-def _is_web(url: str) -> bool:
-    """Whether a page may point there; posts come clean, and what did not would run in our own page."""
-    return url.lower().startswith(("https://", "http://"))
-
-
-def _day(moment: datetime, zone: ZoneInfo) -> str:
-    return moment.astimezone(zone).date().isoformat()
+    def branch(self, branch: Branch) -> Line:
+        lines = tuple(self.branch(child) for child in branch.branches())
+        line = self.line(branch.feed) if branch.feed else Line("")
+        return replace(line, title=branch.name, lines=lines)

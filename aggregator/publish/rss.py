@@ -57,22 +57,21 @@ def _build(feed: Feed, posts: Sequence[Post], site: Site) -> Document:
         generator.updated(updated)
     domain = site.url(f"{ROOT_DIRECTORY}/")
     for post in posts:
-        _add(generator, post, domain, language)
+        _add(generator, post, site, domain, language)
     body: bytes = generator.rss_str(pretty=True)
     if has_references(posts, feed.title, feed.slug, site.generator):
         body = with_character_references(body)
     return Document(document_path(feed, NAMES["rss"]), body, MEDIA_TYPE)
 
 
-def _add(generator: FeedGenerator, post: Post, domain: str, language: str) -> None:
+def _add(generator: FeedGenerator, post: Post, site: Site, domain: str, language: str) -> None:
     entry = generator.add_entry(order="append")
     entry.aggregator.post = post
     entry.aggregator.language = post.language if post.language != language else ""
     if title := post.title.strip():
         entry.title(rss_text(title))
-    link = link_of(post)
-    if link:
-        entry.link(href=link)
+    link = link_of(post, site)
+    entry.link(href=link)
     guid = guid_of(post)
     entry.guid(guid, permalink=guid == link)
     _add_body(entry, post)

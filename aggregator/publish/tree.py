@@ -31,10 +31,12 @@ def category_of(feed: Feed) -> Category | None:
 
 
 def planted(feeds: Iterable[Feed]) -> tuple[list[Feed], Branch]:
-    """The feeds of the configuration in their order, and the root of the categories' tree."""
+    """The feeds of the configuration in their order, and the root of the categories' tree; private ones are not listed."""
     listed: list[Feed] = []
     root = Branch("")
     for feed in feeds:
+        if feed.private:
+            continue
         category = category_of(feed)
         if category is None:
             listed.append(feed)

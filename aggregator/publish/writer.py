@@ -127,13 +127,22 @@ class Writer:
             raise PublishError(f"cannot remove {_reasons(self.output, failed)}")
         return tuple(removed)
 
-    def clean_up(self) -> tuple[str, ...]:
+    def known(self) -> frozenset[str]:
+        """The paths in the manifest.
+
+        Raises:
+            PublishError: the manifest cannot be read.
+        """
+        return self._known()
+
+    def clean_up(self, paths: Iterable[str] | None = None) -> tuple[str, ...]:
         """Removes the temporary files that a killed run left; looks only into folders that the manifest names.
 
-        Nobody may be writing meanwhile. 10,000 folders take 0.2 s.
+        Nobody may be writing meanwhile. 10,000 folders take 0.2 s: whoever has more, and knows what may have been being
+        written, gives the `paths` of that.
         """
         names: dict[str, set[str]] = {"": {MANIFEST}}
-        for path in self._known():
+        for path in self._known() if paths is None else paths:
             folder, _, name = path.rpartition("/")
             names.setdefault(folder, set()).add(name)
         removed = []

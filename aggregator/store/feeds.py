@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 from sqlalchemy import Connection, RowMapping, Subquery, bindparam, delete, distinct, func, select, update
 
-from aggregator.models import Category, Post
+from aggregator.models import Category, Post, State
 from aggregator.store.posts import read_post
 from aggregator.store.schema import bodies, categories, feeds, memberships, posts
 from aggregator.store.upsert import upsert
@@ -40,6 +40,14 @@ class Selection:
 
     posts: list[Post]
     total: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedPost:
+    """A post that a write changed; `is_unlinked` says that it is live and has no link of its own."""
+
+    id: int
+    is_unlinked: bool
 
 
 class Feeds:
@@ -75,6 +83,50 @@ class Feeds:
         if slugs:
             statement = delete(feeds).where(feeds.c.slug == bindparam("b_slug"))
             self._connection.execute(statement, [{"b_slug": slug} for slug in slugs])
+
+    def newest_write(self) -> int:
+        """The number of the write that last touched a live post; 0 where there never was one."""
+        query = select(categories.c.changed).where(categories.c.path == "")
+        return self._connection.execute(query).scalar() or 0
+
+    def version(self) -> tuple[int, ...]:
+        """Another value whenever what pages show of feeds may be another: posts, directories, documents."""
+        housed = select(func.count()).where(categories.c.directory.is_not(None)).scalar_subquery()
+        query = select(func.count(), func.coalesce(func.sum(feeds.c.rendered), 0), housed).select_from(feeds)
+        return (self.newest_write(), *map(int, self._connection.execute(query).one()))
+
+    def changed_since(self, write: int) -> list[ChangedPost]:
+        """The posts that were changed after a write, up to the newest one that touched a live post, in the order of ids."""
+        unlinked = (posts.c.state == State.LIVE) & ((posts.c.link.is_(None)) | (posts.c.link == ""))
+        query = select(posts.c.id, unlinked).where(posts.c.changed > write, posts.c.changed <= self.newest_write())
+        return [
+            ChangedPost(number, bool(shown)) for number, shown in self._connection.execute(query.order_by(posts.c.id))
+        ]
+
+    def posts(self, ids: Sequence[int]) -> list[Post]:
+        """The live posts among these, in the order given; at most some hundred."""
+        query = select(posts, bodies.c.content, bodies.c.summary).join(bodies, bodies.c.post_id == posts.c.id)
+        rows = self._connection.execute(query.where(posts.c.id.in_(ids), posts.c.state == State.LIVE)).mappings()
+        found = {row["id"]: row for row in rows}
+        return [read_post(found[number]) for number in ids if number in found]
+
+    def part(self, chosen: Sequence[Category], limit: int, offset: int) -> Selection:
+        """Some of the live posts of any of the categories, newest first; a post that several sources carry is taken once."""
+        query = select(categories.c.id, categories.c.posts).where(categories.c.path.in_([one.path for one in chosen]))
+        found = self._connection.execute(query).all()
+        ids = [row[0] for row in found]
+        total = found[0][1] if len(found) == 1 else self._count(ids)
+        columns = (memberships.c.published, memberships.c.post_id)
+        part = select(*columns).where(memberships.c.category_id.in_(ids))
+        part = part.distinct() if len(ids) > 1 else part
+        newest = part.order_by(*(column.desc() for column in columns)).limit(limit).offset(offset).subquery()
+        rows = self._connection.execute(
+            select(posts, bodies.c.content, bodies.c.summary)
+            .join(newest, newest.c.post_id == posts.c.id)
+            .join(bodies, bodies.c.post_id == posts.c.id)
+            .order_by(newest.c.published.desc(), newest.c.post_id.desc())
+        )
+        return Selection([read_post(row) for row in _unique(rows.mappings().all())], total)
 
     def select(self, chosen: Sequence[Category], limit: int | None) -> Selection:
         """The newest live posts of any of the categories, each once, newest first (by date, then id).

@@ -168,12 +168,15 @@ class Posts:
         entries = sorted(entries, key=lambda entry: entry.id)  # neighbours in the table's order write fewer pages
         new = [entry for entry in entries if entry.id not in known]
         old = [entry for entry in entries if entry.id in known]
+        said = {"changed_at": stamp(now), "changed": self._number()}
         if new:
-            insert_rows(self._connection, posts, [_row(entry, now) | {"first_seen": stamp(now)} for entry in new])
+            first = {**said, "first_seen": stamp(now)}
+            insert_rows(self._connection, posts, [_row(entry) | first for entry in new])
             insert_rows(self._connection, bodies, [_body(entry) for entry in new])
         if old:
-            rows = [{f"b_{name}": value for name, value in _row(entry, now).items()} for entry in old]
-            columns: dict[str, Any] = {name: bindparam(f"b_{name}") for name in _row(old[0], now) if name != "id"}
+            rows = [{f"b_{name}": value for name, value in (_row(entry) | said).items()} for entry in old]
+            names = [name.removeprefix("b_") for name in rows[0] if name != "b_id"]
+            columns: dict[str, Any] = {name: bindparam(f"b_{name}") for name in names}
             self._connection.execute(update(posts).where(posts.c.id == bindparam("b_id")).values(**columns), rows)
             rows = [{f"b_{name}": value for name, value in _body(entry).items()} for entry in old]
             columns = {name: bindparam(f"b_{name}") for name in ("content", "summary", "draft")}
@@ -206,6 +209,7 @@ class Posts:
                 "post_hash": "",
                 "draft_hash": "",
                 "changed_at": stamp(now),
+                "changed": self._number(),
             }
             self._connection.execute(update(posts).where(posts.c.id.in_(chunk)).values(**values))
         return self._hold({}, left=sorted(ids))
@@ -226,7 +230,7 @@ class Posts:
         due = self._connection.execute(query.where(posts.c.state == State.HELD, posts.c.published <= stamp(now))).all()
         held = {row[0]: (row[1], _holders(read_details(row[2])["categories"])) for row in due}
         for chunk in _chunks(sorted(held)):
-            values = {"state": State.LIVE, "changed_at": stamp(now)}
+            values = {"state": State.LIVE, "changed_at": stamp(now), "changed": self._number()}
             self._connection.execute(update(posts).where(posts.c.id.in_(chunk)).values(**values))
         return self._hold(held, left=())
 
@@ -266,14 +270,19 @@ class Posts:
             return self._ids(paths)
         return self._category_ids
 
+    def _number(self) -> int:
+        """The number of this write: one more than that of the last that touched a category."""
+        if self._write is None:
+            newest = self._connection.execute(select(func.max(categories.c.changed))).scalar()
+            self._write = (newest or 0) + 1
+        return self._write
+
     def _mark(self, touched: set[int], change: Counter[int]) -> set[str]:
         """Counts and dates the categories that this write touched, so that their feeds are known to be stale."""
         if not touched:
             return set()
-        if self._write is None:
-            newest = self._connection.execute(select(func.max(categories.c.changed))).scalar()
-            self._write = (newest or 0) + 1
-        rows = [{"b_id": number, "b_change": change[number], "b_write": self._write} for number in sorted(touched)]
+        write = self._number()
+        rows = [{"b_id": number, "b_change": change[number], "b_write": write} for number in sorted(touched)]
         values = {"posts": categories.c.posts + bindparam("b_change"), "changed": bindparam("b_write")}
         self._connection.execute(update(categories).where(categories.c.id == bindparam("b_id")).values(**values), rows)
         found: set[str] = set()
@@ -306,7 +315,7 @@ def _holders(listed: Sequence[Category]) -> list[str]:
     return [ROOT.path, *dict.fromkeys(above.path for category in listed for above in category.lineage())]
 
 
-def _row(entry: Entry, now: datetime) -> dict[str, Any]:
+def _row(entry: Entry) -> dict[str, Any]:
     post = entry.post
     return {
         "id": entry.id,
@@ -326,7 +335,6 @@ def _row(entry: Entry, now: datetime) -> dict[str, Any]:
         "details": entry.details,
         "draft_hash": entry.draft_hash,
         "post_hash": entry.post_hash,
-        "changed_at": stamp(now),
     }
 
 

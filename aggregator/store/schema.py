@@ -7,7 +7,20 @@ posts, 1,302 ms with the bodies beside, 0.06 ms without).
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy import (
+    DDL,
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    event,
+)
 
 # The newest migration in `migrations/versions`; a test holds that the migrations end in exactly these tables.
 SCHEMA_VERSION = "0003"
@@ -65,15 +78,34 @@ fetches = Table(
     Column("count", Integer, nullable=False),
 )
 
-# The words of live posts as they are looked for; what is stale is known by the hash.
+# The words of live posts as they are looked for. The newest have the highest numbers, so that both databases can read
+# matches from the newest on and stop: see `search.number_of`.
 search = Table(
     "search",
     metadata,
-    Column("post_id", BigInteger, primary_key=True, autoincrement=False),
-    Column("post_hash", Text, nullable=False),
-    Column("title", Text, nullable=False),  # CJK cut into pairs
-    Column("words", Text, nullable=False),  # likewise
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("post_id", BigInteger, nullable=False, unique=True),
+    Column("title", Text, nullable=False),  # cut into words: see `words.cut`
+    Column("words", Text, nullable=False),  # of the text, likewise
 )
+
+# What SQLAlchemy has no words for. SQLite: an index over `search` that triggers keep (https://sqlite.org/fts5.html §4.4.3).
+_SEARCH_SQLITE = (
+    "CREATE VIRTUAL TABLE search_index USING fts5(title, words, content='search', content_rowid='number')",
+    (
+        "CREATE TRIGGER search_added AFTER INSERT ON search BEGIN"
+        " INSERT INTO search_index (rowid, title, words) VALUES (new.number, new.title, new.words); END"
+    ),
+    (
+        "CREATE TRIGGER search_removed AFTER DELETE ON search BEGIN"
+        " INSERT INTO search_index (search_index, rowid, title, words)"
+        " VALUES ('delete', old.number, old.title, old.words); END"
+    ),
+)
+_SEARCH_POSTGRESQL = ("CREATE INDEX search_index ON search USING gin (to_tsvector('simple', title || ' ' || words))",)
+for _dialect, _statements in (("sqlite", _SEARCH_SQLITE), ("postgresql", _SEARCH_POSTGRESQL)):
+    for _statement in _statements:
+        event.listen(search, "after_create", DDL(_statement).execute_if(dialect=_dialect))  # type: ignore[no-untyped-call]
 
 # Our subscriptions at the hubs of others (WebSub §5): one for each source that names a hub, and those that ended lately.
 leases = Table(
@@ -171,6 +203,10 @@ posts = Table(
     Column("post_hash", Text, nullable=False),  # of what is published of it
     Column("first_seen", BigInteger, nullable=False),
     Column("changed_at", BigInteger, nullable=False),
+    Column(
+        "changed", BigInteger, nullable=False, server_default="0"
+    ),  # the write that last changed it, as in `categories`
+    Index("posts_by_change", "changed", "id"),
     Index("posts_by_key", "source", "key", unique=True),
     Index("posts_by_link", "source", "link_key"),
     Index("posts_by_date", "source", "published"),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, fields
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, func, literal, select, update
 
 from aggregator.models import State, Validators
 from aggregator.store.schema import posts, sources
@@ -81,6 +81,25 @@ class Sources:
         """The hub and the topic of each source that named a hub, by its name."""
         query = select(sources.c.name, sources.c.hub, sources.c.topic).where(sources.c.hub != "")
         return {name: (hub, topic) for name, hub, topic in self._connection.execute(query)}
+
+    def posts_a_day(self, now: datetime, days: int, offset: timedelta) -> tuple[int, dict[str, dict[int, int]]]:
+        """Today's number, and how many live posts each source has of the last days, by the numbers of days.
+
+        A day is numbered by the days since 1970 at this offset from UTC.
+        """
+        shift, day_s = int(offset.total_seconds()), 86_400
+        today = (stamp(now) + shift) // day_s
+        since, until = (today - days + 1) * day_s - shift, (today + 1) * day_s - shift
+        number = ((posts.c.published + shift) // literal(day_s, literal_execute=True)).label("day")
+        query = (
+            select(posts.c.source, number, func.count())
+            .where(posts.c.state == State.LIVE, posts.c.published >= since, posts.c.published < until)
+            .group_by(posts.c.source, number)
+        )
+        found: dict[str, dict[int, int]] = {}
+        for name, day, count in self._connection.execute(query):
+            found.setdefault(name, {})[day] = count
+        return today, found
 
     def put(self, states: Sequence[SourceState]) -> None:
         """Remembers sources as they are now, but for `push_until`: pushes come while a source is being asked."""

@@ -19,6 +19,7 @@ from aggregator.store.hosts import Hosts
 from aggregator.store.leases import Leases
 from aggregator.store.posts import Posts
 from aggregator.store.schema import SCHEMA_VERSION, metadata, version
+from aggregator.store.search import Search
 from aggregator.store.seen import SeenItems
 from aggregator.store.settings import Settings
 from aggregator.store.sources import Sources
@@ -43,6 +44,7 @@ class Transaction:
         self.fetches = Fetches(connection)
         self.leases = Leases(connection)
         self.subscribers = Subscribers(connection)
+        self.search = Search(connection)
 
 
 class Store:

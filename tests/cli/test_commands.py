@@ -38,7 +38,7 @@ def config(write) -> Path:
 
 def test_run_publishes_and_says_so_in_plain_lines(aggregator, config):
     said = aggregator("run", "-c", config)
-    assert said == (0, "blog: 1 new\n1 source refreshed, 2 feeds regenerated: 10 documents written, 0 unchanged\n", "")
+    assert said == (0, "blog: 1 new\n1 source refreshed, 2 feeds regenerated: 11 documents written, 0 unchanged\n", "")
     assert (config.parent / "out" / "category" / "a" / "atom.xml").exists()
 
 

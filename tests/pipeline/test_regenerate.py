@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
 from datetime import timedelta
 
@@ -266,3 +267,121 @@ def test_feeds_are_rendered_anew_when_the_hub_changes(blog):
     blog.settings["websub"] = {"hub": "https://hub.example.com/"}
     blog.run()
     assert b'href="https://hub.example.com/" rel="hub"' in (blog.output / "all" / "rss.xml").read_bytes()
+
+
+def pages_of_posts(planet):
+    return {
+        name: body
+        for name, (body, _) in planet.documents().items()
+        if name.startswith("posts/") and name.endswith(".html")
+    }
+
+
+def test_a_post_without_a_link_has_a_page_where_its_feeds_link_to(blog):
+    blog.post("one.md", "<p>whole text</p>")
+    blog.post("two.md", link="https://example.com/two")
+    blog.run()
+    links = {item["title"]: item["url"] for item in blog.items()}
+    assert links["Title of two.md"] == "https://example.com/two"
+    path = links["Title of one.md"].removeprefix("https://feeds.example.com/") + "index.html"
+    assert list(pages_of_posts(blog)) == [path]
+    page = pages_of_posts(blog)[path].decode()
+    assert "<p>whole text</p>" in page
+    assert 'href="../../category/a/b/index.html"' in page
+
+
+def test_pages_of_posts_follow_the_posts(blog):
+    blog.post("one.md")
+    blog.post("two.md")
+    blog.run()
+    before = blog.documents()
+    blog.post("one.md", "<p>edited</p>")
+    blog.run()
+    after = blog.documents()
+    changed = [name for name in pages_of_posts(blog) if after[name] != before[name]]
+    assert len(changed) == 1
+    assert b"edited" in after[changed[0]][0]
+    blog.post("one.md", link="https://example.com/one")
+    (blog.folder / "posts" / "two.md").unlink()
+    blog.run()
+    assert pages_of_posts(blog) == {}
+    assert not list((blog.output / "posts").glob("*/*"))
+
+
+def test_a_run_in_which_nothing_changed_touches_no_page_of_a_post(blog, monkeypatch):
+    blog.post("one.md")
+    blog.run()
+    (page,) = pages_of_posts(blog)
+    (blog.output / page).write_text("somebody else's edit")
+    monkeypatch.setattr("aggregator.store.feeds.Feeds.changed_since", None)  # it is not even asked
+    assert blog.run().feeds == []
+    assert (blog.output / page).read_text() == "somebody else's edit"
+
+
+def test_pages_of_posts_come_back_when_their_folder_went_and_with_force(blog):
+    blog.post("one.md")
+    blog.run()
+    before = pages_of_posts(blog)
+    shutil.rmtree(blog.output / "posts")
+    blog.run()
+    assert pages_of_posts(blog) == before
+    (page,) = before
+    (blog.output / page).unlink()
+    blog.run(force=True)
+    assert pages_of_posts(blog) == before
+
+
+def test_r8_somebody_elses_files_beside_the_pages_of_posts_stay(blog):
+    blog.post("one.md")
+    blog.run()
+    (blog.output / "posts" / "notes.txt").write_text("not ours")
+    blog.sources[:] = []
+    blog.run()
+    assert pages_of_posts(blog) == {}
+    assert (blog.output / "posts" / "notes.txt").exists()
+
+
+def test_r8_a_link_in_place_of_the_folder_of_posts_leads_nowhere(blog):
+    blog.post("one.md")
+    elsewhere = blog.folder / "elsewhere"
+    elsewhere.mkdir()
+    blog.output.mkdir()
+    (blog.output / "posts").symlink_to(elsewhere)
+    result = blog.run()
+    assert "leads out of the output" in "".join(feed.error for feed in result.feeds)
+    assert list(elsewhere.iterdir()) == []
+    (blog.output / "posts").unlink()
+    assert not blog.run().failed
+    assert len(pages_of_posts(blog)) == 1
+
+
+def test_r1_a_page_of_a_post_that_cannot_be_written_is_written_by_the_next_run(blog):
+    blog.post("one.md")
+    blog.run()
+    (page,) = pages_of_posts(blog)
+    blog.post("one.md", "<p>edited</p>")
+    (blog.output / page).unlink()
+    (blog.output / page).mkdir()
+    assert blog.run().failed
+    (blog.output / page).rmdir()
+    blog.run()
+    assert b"edited" in pages_of_posts(blog)[page]
+
+
+def test_r2_what_a_killed_run_left_beside_the_page_of_a_post_goes(blog):
+    blog.post("one.md")
+    blog.run()
+    (page,) = pages_of_posts(blog)
+    (blog.output / page).with_name(".index.html.4711.tmp").write_text("<!doctype")
+    blog.post("one.md", "<p>edited</p>")
+    blog.run()
+    assert not list(blog.output.rglob(".*.tmp"))
+
+
+def test_many_pages_of_posts_are_rendered_in_pieces(blog, monkeypatch):
+    monkeypatch.setattr("aggregator.pipeline.postpages._BATCH", 2)
+    monkeypatch.setattr("aggregator.pipeline.postpages._PARALLEL_FROM", 3)
+    for number in range(5):
+        blog.post(f"{number}.md")
+    blog.run()
+    assert len(pages_of_posts(blog)) == 5

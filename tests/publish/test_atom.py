@@ -9,6 +9,7 @@ from lxml import etree
 
 from aggregator.models import Enclosure, Origin, Person
 from aggregator.publish import atom
+from aggregator.publish.facts import link_of
 
 DATA = Path(__file__).parent / "data"
 ATOM = "{http://www.w3.org/2005/Atom}"
@@ -39,6 +40,7 @@ def test_every_enclosure_keeps_what_is_known_of_it(feed, make_post, site):
     )
     links = [dict(link.attrib) for link in entries(atom.render(feed, [post], site))[0].findall(f"{ATOM}link")]
     assert links == [
+        {"href": link_of(post, site)},
         {
             "rel": "enclosure",
             "href": "https://example.com/a.mp3",

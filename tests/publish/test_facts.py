@@ -10,7 +10,8 @@ from lxml import etree
 from aggregator.errors import PublishError
 from aggregator.models import Category, Document, Enclosure, Media, Origin, Person, Post
 from aggregator.publish import atom, jsonfeed, opml, pages, rss
-from aggregator.publish.facts import guarded, headline, media_of, newest, source_of, type_of
+from aggregator.publish.facts import guarded, headline, link_of, media_of, newest, source_of, type_of
+from aggregator.publish.permalinks import post_directory
 
 TEXT = st.text(max_size=12)
 POSTS = st.builds(
@@ -96,3 +97,11 @@ def test_the_lead_image_is_the_first_thumbnail_and_stands_once(make_post):
 def test_an_origin_without_anything_is_none(make_post):
     assert source_of(make_post(origin=Origin())) is None
     assert source_of(make_post(origin=Origin(url="https://example.com/f"))).title == "https://example.com/f"
+
+
+def test_a_post_without_a_link_is_read_at_its_page_and_one_whose_link_runs_code_too(make_post, site):
+    post = make_post(link=None)
+    own = f"https://feeds.example.com/{post_directory(post.id)}/"
+    assert link_of(post, site) == own
+    assert link_of(make_post(link="javascript:alert(1)"), site) == own
+    assert link_of(make_post(link="https://example.com/ü"), site) == "https://example.com/%C3%BC"

@@ -7,6 +7,7 @@ import pytest
 
 from aggregator.models import Person
 from aggregator.publish import jsonfeed
+from aggregator.publish.facts import link_of
 
 DATA = Path(__file__).parent / "data"
 
@@ -85,9 +86,10 @@ def test_every_field_of_a_post_is_there(feed, rich_posts, site):
     assert item["_aggregator"]["summary_html"] == rich.summary
 
 
-def test_a_post_without_title_or_link_has_neither(feed, rich_posts, site):
+def test_a_post_without_title_has_none_and_one_without_link_leads_to_its_page(feed, rich_posts, site):
     item = json.loads(jsonfeed.render(feed, rich_posts, site).body)["items"][1]
-    assert item.keys() == {"id", "content_html", "date_published"}
+    assert item.keys() == {"id", "url", "content_html", "date_published"}
+    assert item["url"] == link_of(rich_posts[1], site)
 
 
 def test_a_category_that_is_a_tag_too_stands_once(feed, make_post, site):

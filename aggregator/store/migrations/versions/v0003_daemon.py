@@ -7,6 +7,24 @@ revision = "0003"
 down_revision = "0002"
 
 
+# The index that posts are searched in, for which SQLAlchemy has no words.
+_SEARCH = {
+    "sqlite": (
+        "CREATE VIRTUAL TABLE search_index USING fts5(title, words, content='search', content_rowid='number')",
+        (
+            "CREATE TRIGGER search_added AFTER INSERT ON search BEGIN"
+            " INSERT INTO search_index (rowid, title, words) VALUES (new.number, new.title, new.words); END"
+        ),
+        (
+            "CREATE TRIGGER search_removed AFTER DELETE ON search BEGIN"
+            " INSERT INTO search_index (search_index, rowid, title, words)"
+            " VALUES ('delete', old.number, old.title, old.words); END"
+        ),
+    ),
+    "postgresql": ("CREATE INDEX search_index ON search USING gin (to_tsvector('simple', title || ' ' || words))",),
+}
+
+
 def _text(name: str) -> sa.Column[str]:
     return sa.Column(name, sa.Text, nullable=False)
 
@@ -16,7 +34,9 @@ def _empty_text(name: str) -> sa.Column[str]:
 
 
 def upgrade() -> None:
-    """Adds to the sources, and makes five tables."""
+    """Adds to the sources and posts, and makes five tables."""
+    op.add_column("posts", sa.Column("changed", sa.BigInteger, nullable=False, server_default="0"))
+    op.create_index("posts_by_change", "posts", ["changed", "id"])
     op.add_column("sources", sa.Column("gap_s", sa.BigInteger))
     op.add_column("sources", _empty_text("hub"))
     op.add_column("sources", _empty_text("topic"))
@@ -30,9 +50,13 @@ def upgrade() -> None:
     )
     op.create_table(
         "search",
-        sa.Column("post_id", sa.BigInteger, primary_key=True, autoincrement=False),
-        *(_text(name) for name in ("post_hash", "title", "words")),
+        sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("post_id", sa.BigInteger, nullable=False, unique=True),
+        _text("title"),
+        _text("words"),
     )
+    for statement in _SEARCH[op.get_bind().dialect.name]:
+        op.execute(statement)
     op.create_table(
         "leases",
         sa.Column("callback", sa.Text, primary_key=True),

@@ -1,0 +1,161 @@
+"""Pages for whoever asks a server: from the store to their bytes, in the language of the reader."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from aggregator.config.models import Config
+from aggregator.errors import SearchTimedOut
+from aggregator.models import Feed
+from aggregator.pipeline.regenerate import ALL, Regenerator, listed_feeds, site_of
+from aggregator.pipeline.searching import search_posts
+from aggregator.pipeline.standing import SICK, Activity, Due, Status, health_of, read_status
+from aggregator.publish.pages import Paging, feed_page, site_page
+from aggregator.publish.paths import ROOT_DIRECTORY
+from aggregator.publish.permalinks import post_id_of
+from aggregator.publish.postpage import post_page
+from aggregator.publish.searchpage import Result, search_page
+from aggregator.publish.statuspage import Standing, status_page
+from aggregator.publish.tree import category_of
+from aggregator.publish.view import View
+from aggregator.publish.words import LANGUAGES, spoken
+from aggregator.store.store import Store
+
+__all__ = ["LANGUAGES", "Shower", "StatusQuestion", "is_feed_directory", "spoken"]
+
+PAGE_POSTS = 50  # of a feed on one page
+PAGE_SOURCES = 200  # on one page of the status: 120 KB
+
+
+def is_feed_directory(config: Config, directory: str) -> bool:
+    """Whether the page of a feed may lie there: without asking the store, which alone knows the categories.
+
+    Private feeds are left to whoever serves their documents, and compares their tokens with care.
+    """
+    first, slash, _ = directory.partition("/")
+    if slash:
+        return first == ROOT_DIRECTORY
+    return first == ALL.slug or any(feed.slug == first and not feed.private for feed in config.feeds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusQuestion:
+    """What the daemon knows and the store does not, for the status page."""
+
+    now: datetime
+    next_due: Mapping[str, datetime | None]
+    faults: Sequence[str]
+    problem: str
+    figures: Mapping[str, int]
+    activity: Activity
+
+
+@dataclass(frozen=True, slots=True)
+class Shower:
+    """Makes pages; everything takes some milliseconds, so not on an event loop."""
+
+    config: Config
+    store: Store
+
+    def version(self) -> tuple[int, ...]:
+        """Another value whenever the pages of feeds and posts may be others; 0.3 ms."""
+        with self.store.read() as tx:
+            return tx.feeds.version()
+
+    def front(self, language: str) -> bytes:
+        """The list of feeds."""
+        with self.store.read() as tx:
+            states = tx.feeds.states()
+        return site_page(listed_feeds(self._feeds(), states), site_of(self.config), self._view(language)).body
+
+    def feed(self, directory: str, number: int, language: str) -> bytes | None:
+        """A page of a feed, up to all that its categories hold; None where there is no such feed, or page of it."""
+        feed = next((feed for feed in self._feeds() if feed.directory == directory and not feed.private), None)
+        if feed is None or number < 1:
+            return None
+        with self.store.read() as tx:
+            part = tx.feeds.part(feed.categories, PAGE_POSTS, (number - 1) * PAGE_POSTS)
+        last = max(-(-part.total // PAGE_POSTS), 1)
+        if number > last:
+            return None
+        return feed_page(feed, part.posts, site_of(self.config), self._view(language), Paging(number, last)).body
+
+    def post(self, name: str, language: str) -> bytes | None:
+        """A live post's own page; None where there is none of that name."""
+        post_id = post_id_of(name)
+        if post_id is None:
+            return None
+        with self.store.read() as tx:
+            found = tx.feeds.posts([post_id])
+        if not found:
+            return None
+        directories = {one.path: feed.directory for feed in self._feeds() if (one := category_of(feed))}
+        return post_page(found[0], directories, site_of(self.config), self._view(language)).body
+
+    def search(self, query: str, number: int, language: str) -> tuple[bytes, bool]:
+        """The page of what was found, and whether it is complete: what took too long is not."""
+        view, site = self._view(language), site_of(self.config)
+        try:
+            found = search_posts(self.store, query, number)
+        except SearchTimedOut:
+            return search_page(query, (), site, view, problem=view.words["too_long"]), False
+        results = [Result(hit.post, hit.title, hit.snippet) for hit in found.hits]
+        return search_page(query, results, site, view, number=found.page, has_more=found.has_more), True
+
+    def status(self, question: StatusQuestion) -> Status:
+        """How everything stands, as data for strangers: the sick sources first, then by name, each with its health."""
+        now, dues = question.now, question.next_due
+        next_due: Due = lambda source, _: dues.get(source.name)  # noqa: E731 - a name for its type
+        found = read_status(
+            self.config,
+            self.store,
+            next_due,
+            lambda source, _: (due := dues.get(source.name)) is None or due <= now,
+            counts=question.activity.counts,
+        )
+        rows = [{**row, "url": _public(row.get("url")), "health": health_of(row)} for row in found.sources]
+        rows.sort(key=lambda row: (row["health"] not in SICK, row["name"]))
+        return Status(rows, found.feeds)
+
+    def status_page(self, question: StatusQuestion, number: int, language: str, query: str) -> bytes | None:
+        """A page of the status; None where there is no page of that number."""
+        rows = self.status(question).sources
+        last = max(-(-len(rows) // PAGE_SOURCES), 1)
+        if not 1 <= number <= last:
+            return None
+        with self.store.read() as tx:
+            fetches = tx.fetches.since(question.now - timedelta(days=1))
+        a_day = question.activity.a_day
+        shown = rows[(number - 1) * PAGE_SOURCES : number * PAGE_SOURCES]
+        standing = Standing(
+            now=question.now,
+            sources=[{**row, "a_day": a_day.get(row["name"], ())} for row in shown],
+            sick=sum(row["health"] in SICK for row in rows),
+            paging=Paging(number, last),
+            problem=question.problem,
+            faults=question.faults,
+            fetches=fetches,
+            figures={"sources": len(rows), **question.figures},
+        )
+        return status_page(standing, site_of(self.config), self._view(language), query)
+
+    def _feeds(self) -> list[Feed]:
+        return Regenerator(self.config, self.store, lambda: None).feeds()
+
+    def _view(self, language: str) -> View:
+        config = self.config
+        return View(
+            spoken(language),
+            is_served=True,
+            can_search=config.serve.search,
+            has_status=config.status.enabled and config.status.token is None,
+        )
+
+
+def _public(address: str | None) -> str | None:
+    """Where a source is asked, for strangers: of a file, its name alone."""
+    if address is None or "://" in address:
+        return address
+    return address.rpartition("/")[2]
