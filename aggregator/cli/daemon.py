@@ -1,18 +1,20 @@
-"""`aggregator daemon`: puts engine, server and log together, and hears signals."""
+"""`aggregator daemon`: puts engine, server, push and log together, and hears signals."""
 
 from __future__ import annotations
 
 import os
 import queue
 import signal
-from collections.abc import Sequence
-from contextlib import ExitStack
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from aggregator.cli.logs import Log, LogFormat
 from aggregator.cli.moments import now
 from aggregator.config.models import Config
 from aggregator.config.reading import read_config
+from aggregator.errors import AggregatorError
 from aggregator.pipeline.push import Push
 from aggregator.pipeline.results import FeedResult, SourceResult, counted
 from aggregator.schedule.daemon import Daemon
@@ -20,19 +22,31 @@ from aggregator.schedule.engine import Engine
 from aggregator.schedule.handover import Taker, socket_path
 from aggregator.schedule.systemd import Notifier
 from aggregator.schedule.workers import WorkerPool
+from aggregator.serve import pages, websub
+from aggregator.serve.accesslog import AccessLog
+from aggregator.serve.app import make_app
+from aggregator.serve.documents import Documents
+from aggregator.serve.metrics import Metrics
+from aggregator.serve.observing import Observer
+from aggregator.serve.server import Server
 from aggregator.store.lock import run_lock
 from aggregator.store.store import Store
 
+_LOOK_S = 0.1  # how often it is looked whether the server listens
+_GRACE_S = 1  # that requests have to finish at the end
+_PORT_GONE = -1  # in place of a signal: the server ended by itself
+
 
 class Told:
-    """Says in the log what an engine did."""
+    """Who is told of what an engine does: the log, the metrics, and those who push."""
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: Log, metrics: Metrics) -> None:
         self.push: Push | None = None
-        self._log = log
+        self._log, self._metrics = log, metrics
 
     def source(self, result: SourceResult) -> None:
         """What a source gave, where that is news, and what was wrong with it."""
+        self._metrics.source(result)
         for warning in result.warnings:
             self._log.warning(warning, source=result.name)
         if result.error:
@@ -42,6 +56,7 @@ class Told:
 
     def feed(self, result: FeedResult) -> None:
         """Why a feed failed."""
+        self._metrics.feed(result)
         if result.error:
             self._log.error(result.error, feed=result.slug or "the front page")
 
@@ -57,36 +72,89 @@ class Told:
 def run_daemon(file: Path, *, host: str | None, port: int | None, serve: bool, log_format: LogFormat) -> None:
     """Works until SIGTERM or SIGINT; SIGHUP has the configuration read again. Raises AggregatorError where it cannot start."""
     config = _listening(read_config(file), host, port)
-    log, notifier = Log(log_format), Notifier(os.environ)
+    log, metrics = Log(log_format), Metrics()
     signals: queue.SimpleQueue[int] = queue.SimpleQueue()
-    store = Store(config.store)
-    with ExitStack() as held:
-        held.enter_context(run_lock(config.store, "aggregator daemon"))
+    with run_lock(config.store, "aggregator daemon"):
         for one in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(one, lambda number, _: signals.put(number))
+        store = Store(config.store)
         store.open()
-        workers = WorkerPool(has_threads=True)
-        told = Told(log)
-        engine = Engine(config, store, clock=now, workers=workers, observer=told)
+        told = Told(log, metrics)
+        engine = Engine(config, store, clock=now, workers=WorkerPool(has_threads=True), observer=told)
         daemon = Daemon(
             file,
             engine,
             log=log,
-            notifier=notifier,
+            notifier=Notifier(os.environ),
             taker=lambda do: Taker(socket_path(config, os.environ), do),
         )
-        told.push = Push(daemon, log.warning)
-        daemon.helpers.append(told.push)
-        daemon.start()
-        log.info("started", sources=len(daemon.config.sources), store=store.shown)
-        while (number := signals.get()) == signal.SIGHUP:
-            daemon.reload()
-        log.info("ending", signal=signal.Signals(number).name)
-        for one in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(one, lambda *_: os._exit(1))  # whoever says it twice means it
-        if not daemon.stop():
-            log.warning("ended before everything under way was done; the next run does it")
+        told.push = push = Push(daemon, log.warning)
+        daemon.helpers.append(push)
+        if serve:
+            with _served(daemon, push, metrics, log, signals):
+                is_done = _work(daemon, log, signals)
+        else:
+            is_done = _work(daemon, log, signals)
+        if not is_done:
+            log.warning("ended before everything under way was done; the next start does it")
             os._exit(0)  # threads that wait for a host, or a long transaction, would be waited for
+
+
+def _work(daemon: Daemon, log: Log, signals: queue.SimpleQueue[int]) -> bool:
+    """Lets the daemon work until somebody wants it to end; whether all that was under way is done."""
+    daemon.start()
+    log.info("started", sources=len(daemon.config.sources), store=daemon.store.shown)
+    while (number := signals.get()) == signal.SIGHUP:
+        daemon.reload()
+    log.info("ending", signal=signal.Signals(number).name if number > 0 else "the server ended")
+    for one in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(one, lambda *_: os._exit(1))  # whoever says it twice means it
+    return daemon.stop()
+
+
+@contextmanager
+def _served(daemon: Daemon, push: Push, metrics: Metrics, log: Log, signals: queue.SimpleQueue[int]) -> Iterator[None]:
+    """Serves in a thread of its own for the length of the block: what was published before is there at once."""
+    serve = daemon.config.serve
+    documents = Documents(daemon)
+    metrics.watch(daemon, documents)
+    observer = Observer(metrics, AccessLog(log.info) if serve.access_log else None)
+    app = make_app(
+        daemon,
+        documents,
+        routes=[*websub.routes(daemon, push), *pages.routes(daemon, figures=documents.figures)],
+        observer=observer,
+        on_error=lambda path, error: log.error("a request failed", path=path, error=f"{type(error).__name__}: {error}"),
+    )
+    failed: list[AggregatorError] = []
+    server = Server(
+        app,
+        documents,
+        serve.host,
+        serve.port,
+        observer=observer,
+        grace_s=_GRACE_S,
+        on_listening=lambda host, port: log.info("listening", host=host, port=port),
+    )
+
+    def work() -> None:
+        try:
+            server.run()
+        except AggregatorError as error:
+            failed.append(error)
+        signals.put(_PORT_GONE)
+
+    thread = threading.Thread(target=work, name="server", daemon=True)
+    thread.start()
+    while not server.wait_listening(_LOOK_S):
+        if not thread.is_alive():
+            raise failed[0] if failed else AggregatorError("the server could not be started")
+    try:
+        yield
+    finally:
+        server.stop()
+        thread.join(_GRACE_S + 1)
+        documents.close()
 
 
 def _listening(config: Config, host: str | None, port: int | None) -> Config:

@@ -58,6 +58,15 @@ class SourceResult:
         """Whether the store holds something else than before."""
         return bool(self.new or self.changed or self.withdrawn)
 
+    @property
+    def outcome(self) -> str:
+        """What the refresh counts as: `new`, `unchanged`, `not-modified`, `waiting` or `failed`."""
+        if self.error:
+            return "failed"
+        if self.is_news:
+            return "new"
+        return self.how if self.how in {"waiting", "not-modified"} else "unchanged"
+
     def add(self, changes: Changes) -> None:
         """Counts what was found."""
         self.new += changes.new

@@ -102,7 +102,7 @@ class Crawler:
             [result.name for result in results if result.new and self._is_pushed(result.name)], None
         )
         tx.sources.put([self._state(tx, outcome, result) for outcome, result in zip(batch, results, strict=True)])
-        tx.fetches.count(self._now, Counter(map(_outcome, results)))
+        tx.fetches.count(self._now, Counter(result.outcome for result in results))
         return results
 
     def _is_pushed(self, name: str) -> bool:
@@ -140,12 +140,3 @@ class Crawler:
         )
         until = self._asker.wait_of(outcome.error) if isinstance(outcome.error, HttpStatus) else None
         return after_waiting(failed, until) if until else failed
-
-
-def _outcome(result: SourceResult) -> str:
-    """What a refresh counts as, over the day."""
-    if result.error:
-        return "failed"
-    if result.how in {"not-modified", "waiting"}:
-        return result.how
-    return "new" if result.is_news else "unchanged"

@@ -77,6 +77,8 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "pages_bytes": ("KB of pages kept", "页面缓存 KB"),
     "pages_hits": ("pages from the cache", "缓存命中"),
     "pages_made": ("pages made", "生成页面"),
+    "documents_cached": ("documents in memory", "内存中的文档"),
+    "documents_kb": ("KB of documents", "文档 KB"),
     "failed_times": ("failed {} times in a row", "连续失败 {} 次"),
     "well_at": ("last well {}", "上次成功：{}"),
     "private": ("private", "私密"),

@@ -88,7 +88,7 @@ class Daemon:
         self._as_read, _, self._files = read_files(file)
         self._signature = self._files.signature()
         self._scheduler = BackgroundScheduler(
-            timezone="UTC", executors={"default": {"type": "threadpool", "max_workers": 3}}
+            timezone="UTC", executors={"default": {"type": "threadpool", "max_workers": 4}}
         )
         self._watcher = Watcher(self._looked, log.warning)
         self._glances = Glances(engine.config)
@@ -152,6 +152,7 @@ class Daemon:
             ("refresh", self.engine.refresh_due, TICK_S),
             ("upkeep", self._upkeep, TICK_S),
             ("look", self.engine.look, LOOK_S),
+            ("index", self.engine.index, TICK_S),
         ):
             self._scheduler.add_job(
                 self._job(name, work),

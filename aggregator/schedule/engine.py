@@ -21,6 +21,7 @@ from aggregator.pipeline.pushing import store_push
 from aggregator.pipeline.refresh import Refresher
 from aggregator.pipeline.regenerate import Regenerator
 from aggregator.pipeline.results import FeedResult, Queue, SourceResult
+from aggregator.pipeline.searching import index_posts
 from aggregator.pipeline.subscriptions import with_subscriptions
 from aggregator.pipeline.web import gate_of
 from aggregator.schedule.backlog import Backlog
@@ -127,6 +128,11 @@ class Engine:
         if result.is_news:
             self.wishes.wish(SAVED_S)
         self._observer.source(result)
+
+    def index(self) -> None:
+        """Makes posts that changed known to the search, a few at a time, so that others may write in between."""
+        while self._config.serve.search and not self.ending.is_set() and index_posts(self.store):
+            self._worked_at = self._monotonic()
 
     def release(self) -> None:
         """Publishes posts whose date has come."""

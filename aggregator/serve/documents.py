@@ -51,6 +51,10 @@ class Documents:
         self._targets: dict[bytes, str] = {}
         self._holders = _Holders(running, clock)
 
+    def figures(self) -> dict[str, int]:
+        """What the status page says of the documents in memory; sizes in KB."""
+        return {"documents_cached": len(self.shelf), "documents_kb": self.shelf.size // 1000}
+
     def close(self) -> None:
         """Ends the threads; what they are doing is not waited for."""
         self._threads.shutdown(wait=False, cancel_futures=True)

@@ -47,7 +47,7 @@ class Metrics:
 
     def source(self, result: SourceResult) -> None:
         """Counts the refresh of a source; from any thread."""
-        self._refreshes.labels(outcome_of(result)).inc()
+        self._refreshes.labels(result.outcome).inc()
         for what in ("new", "changed", "withdrawn"):
             self._posts.labels(what).inc(getattr(result, what))
 
@@ -87,17 +87,6 @@ class Metrics:
             sent.add_metric([kind], numbers[-1])
             taken.add_metric([kind], list(zip(edges, accumulate(numbers[:-2]), strict=True)), numbers[-2])
         yield from (requests, sent, taken)
-
-
-def outcome_of(result: SourceResult) -> str:
-    """How a refresh went, in one of five words."""
-    if result.error:
-        return "failed"
-    if result.until is not None or result.how == "waiting":
-        return "waiting"
-    if result.is_news:
-        return "new"
-    return "not-modified" if result.how == "not-modified" else "unchanged"
 
 
 class _Collector:
