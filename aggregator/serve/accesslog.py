@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 Log = Callable[..., Any]  # log(event, **fields), as structlog's loggers have it
@@ -28,7 +29,7 @@ class AccessLog:
         """`size` is the body's, in bytes as sent; `seconds` from the head of the request to the end of the answer."""
         self._log(
             "request",
-            method=_harmless(method),
+            method=method if method.isalpha() else _harmless(method),
             target=shown_target(target),
             status=status,
             bytes=size,
@@ -37,6 +38,7 @@ class AccessLog:
         )
 
 
+@lru_cache(maxsize=1024)  # four passes of expressions take as long as all the rest of a request
 def shown_target(target: str) -> str:
     """What was asked for, as it may be logged.
 
