@@ -16,7 +16,6 @@ from aggregator.publish.site import Site
 from aggregator.publish.view import View, filled
 from aggregator.publish.words import result_in
 
-
 _SAID_ALREADY = frozenset({"failed", "never refreshed"})  # by the label beside it
 
 
