@@ -5,9 +5,9 @@
 
 Ours reads the posts, cleans them, unwraps their images, stores them and writes RSS, Atom and JSON of 50 posts for every
 category at every depth. Hugo reads the same folder, renders no page and writes one RSS of 50 items for every name of a
-category; it keeps no state, so it starts over each time. Our posts
-have links, so that we write no pages of them either. Cold: our store and output are empty. One post changed: one of
-the newest posts gets another body, and the change must show in our feed of everything.
+category; it keeps no state, so it starts over each time. Our posts have links, so that we write no pages of them either.
+Cold: our store and output are empty. One post changed: one of the newest posts gets another body, and the change must
+show in our feed of everything.
 Exit code 0: all budgets hold · 1: one is exceeded, or a side failed.
 """
 
