@@ -114,7 +114,7 @@ def test_a_feed_of_several_categories_holds_a_post_once(store):
 
 
 def test_a_post_that_two_sources_carry_is_published_once(store):
-    here = a_post("a", guid="urn:x:1", link="https://e.example/1", title="Same")
+    here = a_post("a", key="the same", guid="urn:x:1", link="https://e.example/1", title="Same")
     there = replace(here, source="planet", link="https://other.example/")
     same_page = replace(here, source="mirror", guid="urn:x:2")
     put(store, here, there, same_page)
