@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
+from http.client import HTTPResponse
 from pathlib import Path
 
 import pytest
@@ -70,6 +73,12 @@ class Process:
         command = [sys.executable, "-m", "aggregator", "run", "-c", str(self.config), *options]
         return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
+    def get(self, path: str) -> HTTPResponse:
+        """What it answers."""
+        port = self.said("listening")[0]["port"]
+        answer: HTTPResponse = urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10)
+        return answer
+
     def end(self) -> float:
         """Sends SIGTERM; how many seconds it took to end, with exit code 0."""
         begun = time.monotonic()
@@ -78,35 +87,40 @@ class Process:
         return time.monotonic() - begun
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    (tmp_path / "posts").mkdir()
-    (tmp_path / "a.yaml").write_text(CONFIG)
-    (tmp_path / "posts/one.md").write_text(POST.format(title="One"))
-    return tmp_path
-
-
-@pytest.fixture
-def daemon(folder: Path) -> Iterator[Process]:
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    """One for all tests, because starting it takes most of their time; they take place in their order."""
+    folder = tmp_path_factory.mktemp("daemon")
+    (folder / "posts").mkdir()
+    (folder / "a.yaml").write_text(CONFIG)
+    (folder / "posts/one.md").write_text(POST.format(title="One"))
     running = Process(folder)
+    running.wait_for(lambda: running.titles() == ["One"])
     yield running
     if running.process.poll() is None:
         running.process.kill()
         running.process.wait()
 
 
-def test_a_daemon_publishes_what_is_saved_within_three_seconds_and_ends_within_five(daemon):
-    daemon.wait_for(lambda: daemon.titles() == ["One"])
+def test_a_post_that_is_saved_is_published_within_three_seconds_and_one_that_goes_leaves(daemon):
     (daemon.folder / "posts/two.md").write_text(POST.format(title="Two"))
     assert daemon.wait_for(lambda: daemon.titles() == ["One", "Two"]) < 3
-    (daemon.folder / "posts/one.md").unlink()
-    assert daemon.wait_for(lambda: daemon.titles() == ["Two"]) < 3
-    assert daemon.end() < 5
-    assert not (daemon.folder / "store.db.sock").exists()
+    (daemon.folder / "posts/two.md").unlink()
+    assert daemon.wait_for(lambda: daemon.titles() == ["One"]) < 3
+
+
+def test_what_is_published_is_served_and_pages_with_it(daemon):
+    feed = daemon.get("/all/feed.json")
+    assert feed.headers["ETag"]
+    assert json.loads(feed.read())["items"][0]["title"] == "One"
+    assert "text/html" in daemon.get("/all/").headers["Content-Type"]
+    assert json.loads(daemon.get("/status.json").read())["sources"][0]["name"] == "blog"
+    assert daemon.get("/healthz").read() == b"200 OK: It works.\n"
+    assert b"aggregator_refreshes_total" in daemon.get("/metrics").read()
+    assert daemon.said("request")
 
 
 def test_r3_a_run_beside_a_daemon_has_it_do_the_work(daemon):
-    daemon.wait_for(lambda: daemon.titles() == ["One"])
     done = daemon.run("--all", "--json")
     assert done.returncode == 0, done.stderr
     assert [source["name"] for source in json.loads(done.stdout)["sources"]] == ["blog"]
@@ -129,12 +143,12 @@ def test_r3_a_second_daemon_is_told_who_holds_the_lock(daemon):
 
 
 def test_r6_a_broken_configuration_is_refused_and_a_good_one_takes_over(daemon):
-    daemon.wait_for(lambda: daemon.titles() == ["One"])
     daemon.config.write_text(CONFIG.replace("dialect: hexo", "dialect: hxo"))
     daemon.wait_for(lambda: daemon.said("the new configuration is refused, the old one stays"))
+    (faults,) = json.loads(daemon.get("/status.json").read())["faults"]
+    assert faults == "a.yaml:7: sources[0].dialect: should be 'hexo', 'jekyll', 'hugo' or 'flat'"
     (daemon.folder / "posts/two.md").write_text(POST.format(title="Two"))
     daemon.wait_for(lambda: daemon.titles() == ["One", "Two"])
-    assert daemon.run().returncode == 2
     daemon.config.write_text(CONFIG.replace("title: Planet", "title: Renamed"))
     daemon.wait_for(lambda: daemon.said("the configuration was read again"))
     daemon.wait_for(lambda: "Renamed" in (daemon.folder / "out/index.html").read_text())
@@ -144,9 +158,25 @@ def test_r6_a_broken_configuration_is_refused_and_a_good_one_takes_over(daemon):
     daemon.wait_for(lambda: daemon.said("store cannot change while the daemon runs"))
 
 
+def test_it_ends_within_five_seconds_and_leaves_no_socket(daemon):
+    daemon.config.write_text(CONFIG)
+    assert daemon.end() < 5
+    assert not (daemon.folder / "store.db.sock").exists()
+
+
+def test_a_daemon_that_cannot_listen_says_so(daemon):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        command = [sys.executable, "-m", "aggregator", "daemon", "-c", str(daemon.config)]
+        command += ["--port", str(taken.getsockname()[1])]
+        failed = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert failed.returncode == 1
+    assert f"cannot listen on 127.0.0.1:{command[-1]}" in failed.stderr
+
+
 def test_r2_a_killed_daemon_leaves_nothing_that_holds_the_lock(daemon):
-    daemon.wait_for(lambda: daemon.titles() == ["One"])
-    os.kill(daemon.process.pid, signal.SIGKILL)
-    daemon.process.wait()
-    done = daemon.run("--all")
+    again = Process(daemon.folder, "--no-serve")
+    assert not again.said("listening")
+    os.kill(again.process.pid, signal.SIGKILL)
+    again.process.wait()
+    done = again.run("--all")
     assert done.returncode == 0, done.stderr
