@@ -280,20 +280,23 @@ def _as_data(fault: Fault) -> dict[str, str | int]:
 def status(
     config: ConfigOption = Path(DEFAULT_CONFIG),
     *,
+    private: Annotated[bool, typer.Option("--private", help="Show where private feeds are.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show sources and feeds: last result, next due, posts, errors."""
-    from aggregator.cli.status import print_status, read_status  # noqa: PLC0415
+    from aggregator.cli.status import print_private, print_status, read_status  # noqa: PLC0415
     from aggregator.config.reading import read_config  # noqa: PLC0415
     from aggregator.pipeline.subscriptions import with_subscriptions  # noqa: PLC0415
 
     read = read_config(config)
     with peeking_store(read) as store:
-        found = read_status(with_subscriptions(read, store), store, now())
+        found = read_status(with_subscriptions(read, store), store, now(), private=private)
     if as_json:
         typer.echo(_json({"sources": found.sources, "feeds": found.feeds}))
-        return
-    print_status(found)
+    elif private:
+        print_private(read, found)
+    else:
+        print_status(found)
 
 
 @app.command()

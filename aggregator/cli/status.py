@@ -13,15 +13,23 @@ from aggregator.schedule.due import is_due, next_due
 from aggregator.store.store import Store
 
 
-def read_status(config: Config, store: Store, now: datetime) -> Status:
-    """Asks the store how things stand; writes nothing."""
+def read_status(config: Config, store: Store, now: datetime, *, private: bool = False) -> Status:
+    """Asks the store how things stand; writes nothing. `private` feeds' secret places are told only where that is wanted."""
     zone = config.site.timezone
     return standing.read_status(
         config,
         store,
         lambda source, state: next_due(source, state, zone),
         lambda source, state: is_due(source, state, zone, now),
+        private=private,
     )
+
+
+def print_private(config: Config, status: Status) -> None:
+    """Prints the addresses of the private feeds."""
+    base_url = config.site.base_url
+    rows = [(row["slug"], f"{base_url}{row['directory']}/") for row in status.feeds if row["private"]]
+    print_table(("private feed", "address"), rows)
 
 
 def print_status(status: Status) -> None:

@@ -46,8 +46,9 @@ def read_status(
     is_due: Callable[[Source, SourceState], bool],
     *,
     counts: PostCounts | None = None,
+    private: bool = False,
 ) -> Status:
-    """Asks the store how things stand; writes nothing. The places of private feeds are not told: they are secret."""
+    """Asks the store how things stand; writes nothing. The places of private feeds are told to none but the `private` eye."""
     with store.read() as tx:
         states, rendered = tx.sources.all(), tx.feeds.states()
         counts = tx.sources.post_counts() if counts is None else counts
@@ -70,7 +71,8 @@ def read_status(
             {
                 "slug": feed.slug,
                 "title": feed.title,
-                "directory": None if feed.private else feed.directory,
+                "private": feed.private,
+                "directory": None if feed.private and not private else feed.directory,
                 "posts": state_of_feed.posts if state_of_feed else None,
                 "updated": _iso_seconds(state_of_feed.updated) if state_of_feed else None,
             }

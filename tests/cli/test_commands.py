@@ -251,3 +251,15 @@ def test_a_file_name_cannot_forge_a_line_of_the_log(aggregator, config, write):
     write("posts/x\n2026 [error] forged.md", "---\ntitle: a: b\n---\nx\n")
     said = aggregator("run", "-c", config)
     assert not any(line.startswith("2026 [error]") for line in said.err.splitlines())
+
+
+def test_f16_status_shows_where_private_feeds_are_only_where_that_is_asked_for(aggregator, config):
+    text = config.read_text() + "feeds:\n  - {slug: mine, title: Mine, private: true, token: s3cret-s3cret-s3cret}\n"
+    config.write_text(text)
+    said = aggregator("run", "-c", config, "--json")
+    assert "private/***/mine/rss.xml" in said.out
+    for options in ([], ["--json"]):
+        shown = aggregator("status", "-c", config, *options)
+        assert "mine" in shown.out
+        assert "s3cret" not in said.out + said.err + shown.out + shown.err
+    assert "/private/s3cret-s3cret-s3cret/mine/" in aggregator("status", "-c", config, "--private").out
