@@ -2,41 +2,38 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from threading import Lock
 
-import brotli  # type: ignore[import-untyped]
+from aggregator.serve.coding import compressed
+from aggregator.serve.negotiate import IDENTITY
 
 MAX_BYTES = 16_000_000
 _SMALLEST = 500  # bytes: below, compressing saves nothing
 
 
 class Page:
-    """The bytes of a page with their validator, in each coding that somebody wanted."""
+    """The bytes of a page in each coding that somebody wanted, with their validators."""
 
     def __init__(self, body: bytes) -> None:
-        self._bodies = {"": body}
-        self._etag = hashlib.blake2b(body, digest_size=16).hexdigest()
+        self._bodies = {IDENTITY: body}
 
-    def body(self, coding: str = "") -> bytes:
+    def body(self, coding: str = IDENTITY) -> bytes:
         """The bytes in a coding, made when first wanted; two threads may make the same ones."""
         found = self._bodies.get(coding)
         if found is None:
-            plain = self._bodies[""]
-            found = brotli.compress(plain, quality=5) if coding == "br" else gzip.compress(plain, 6, mtime=0)
-            self._bodies[coding] = found
+            found = self._bodies[coding] = compressed(self._bodies[IDENTITY], coding, quickly=True)
         return found
 
     def coding(self, wanted: str) -> str:
         """The coding it is sent in where that one is wanted."""
-        return wanted if len(self._bodies[""]) >= _SMALLEST else ""
+        return wanted if len(self._bodies[IDENTITY]) >= _SMALLEST else IDENTITY
 
-    def etag(self, coding: str = "") -> str:
-        """A strong validator (RFC 9110 §8.8.3): another for each coding, whose bytes are others."""
-        return f'"{self._etag}-{coding}"' if coding else f'"{self._etag}"'
+    def etag(self, coding: str = IDENTITY) -> bytes:
+        """A strong validator over the bytes in a coding (RFC 9110 §8.8.3)."""
+        return b'"%b"' % hashlib.blake2b(self.body(coding), digest_size=16).hexdigest().encode()
 
     @property
     def size(self) -> int:

@@ -23,8 +23,9 @@ from starlette.types import Scope
 from aggregator.config.models import Config
 from aggregator.pipeline.showing import LANGUAGES, Shower, StatusQuestion, is_feed_directory, spoken
 from aggregator.pipeline.standing import Activity, read_activity
+from aggregator.serve.conditions import OK, asked, precondition
+from aggregator.serve.negotiate import acceptable, language_for
 from aggregator.serve.pagecache import Page, PageCache
-from aggregator.serve.preferences import coding_for, language_for
 from aggregator.serve.running import Running
 
 _HTML = "text/html; charset=utf-8"
@@ -32,7 +33,6 @@ _FRESH_S = 60  # that a page may be shown without asking again
 _ACTIVITY_S = 60.0  # for which counting all posts once is enough
 _MAX_QUERY = 200  # characters: what is longer is cut before anything looks at it
 _NUMBER = re.compile(r"[1-9][0-9]{0,6}")
-_ENTITY_TAG = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 
 
 def routes(running: Running, *, figures: Callable[[], Mapping[str, int]] = dict) -> list[Route]:
@@ -206,12 +206,14 @@ def _headers(language: str) -> dict[str, str]:
 
 
 def _answer(request: Request, page: Page, language: str) -> Response:
-    """The page, or that it is the one which the reader has (RFC 9110 §13.1.2); HEAD gets what GET would, less the body."""
-    coding = page.coding(coding_for(request.headers.get("accept-encoding", "")))
-    headers = {**_headers(language), "etag": page.etag(coding), "cache-control": f"public, max-age={_FRESH_S}"}
-    known = request.headers.get("if-none-match", "")
-    if known.strip() == "*" or page.etag(coding) in _ENTITY_TAG.findall(known):
-        return Response(None, 304, headers)
+    """The page, or that it is the one which the reader has (RFC 9110 §13); HEAD gets what GET would, less the body."""
+    ask = asked(request.method.encode(), request.headers.raw)
+    coding = page.coding(acceptable(ask.accept_encoding)[0])
+    etag = page.etag(coding)
+    headers = {**_headers(language), "etag": etag.decode(), "cache-control": f"public, max-age={_FRESH_S}"}
+    status = precondition(ask, etag, None)
+    if status != OK:
+        return Response(None, status, headers)
     if coding:
         headers["content-encoding"] = coding
     return Response(page.body(coding), 200, headers, media_type=_HTML)

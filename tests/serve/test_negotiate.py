@@ -1,6 +1,6 @@
 import pytest
 
-from aggregator.serve.negotiate import acceptable
+from aggregator.serve.negotiate import acceptable, language_for
 
 
 @pytest.mark.parametrize(
@@ -43,3 +43,26 @@ def test_no_coding_is_left_out_only_where_it_is_forbidden():
     assert acceptable(b"gzip") == ("gzip", "")
     assert acceptable(b"gzip, identity;q=0") == ("gzip",)
     assert acceptable(b"gzip, *;q=0") == ("gzip",)
+
+
+BOTH = ("en", "zh-CN")
+
+
+@pytest.mark.parametrize(
+    ("header", "language"),
+    [
+        ("", "zh-CN"),
+        ("en", "en"),
+        ("zh-Hant-HK", "zh-CN"),
+        ("fr, de;q=0.9", "zh-CN"),
+        ("fr, *;q=0.1", "zh-CN"),
+        ("en;q=0.1, zh;q=0.2", "zh-CN"),
+        ("en;q=0", "zh-CN"),
+        ("en;q=2", "zh-CN"),
+        (";;,,q=1,=", "zh-CN"),
+        ("english", "zh-CN"),
+        ("en-" + "x" * 100_000, "en"),
+    ],
+)
+def test_the_language_is_the_one_liked_best(header, language):
+    assert language_for(header, BOTH, "zh-CN") == language
