@@ -81,11 +81,17 @@ def status_page(standing: Standing, site: Site, view: View, query: str = "") -> 
     )
 
 
+def _is_said(text: str) -> bool:
+    """Whether a detail says no more than the label and the facts do: that it failed, and how often."""
+    return text.startswith("failed")
+
+
 def _line(row: Mapping[str, Any], view: View, zone: ZoneInfo) -> SourceLine:
     words = view.words
     facts = []
     if row.get("failures"):
-        facts.append(words["failed_times"].format(row["failures"]))
+        if row["failures"] > 1:
+            facts.append(words["failed_times"].format(row["failures"]))
         if row.get("succeeded"):
             facts.append(words["well_at"].format(_moment(_read(row["succeeded"]), zone)))
     following = "" if row["type"] is None else words["now"] if row["is_due"] else words["each_run"]
@@ -99,7 +105,7 @@ def _line(row: Mapping[str, Any], view: View, zone: ZoneInfo) -> SourceLine:
         health=row["health"],
         label=words[row["health"]],
         result="" if row["result"] in _SAID_ALREADY else result_in(view.language, row["result"]),
-        details=tuple(row[key] for key in ("error", "note", "waits_for") if row.get(key)),
+        details=tuple(row[key] for key in ("error", "note", "waits_for") if row.get(key) and not _is_said(row[key])),
         facts=tuple(facts),
         checked=_moment(_read(row["checked"]), zone) if row.get("checked") else "",
         next=following,
