@@ -91,8 +91,8 @@ def run_daemon(file: Path, *, host: str | None, port: int | None, serve: bool, l
         told.push = push = Push(daemon, log.warning)
         daemon.helpers.append(push)
         if serve:
-            with _served(daemon, push, metrics, log, signals):
-                is_done = _work(daemon, log, signals)
+            with _served(daemon, push, metrics, log, signals) as server:
+                is_done = _work(daemon, log, signals, server)
         else:
             is_done = _work(daemon, log, signals)
         if not is_done:
@@ -100,7 +100,7 @@ def run_daemon(file: Path, *, host: str | None, port: int | None, serve: bool, l
             os._exit(0)  # threads that wait for a host, or a long transaction, would be waited for
 
 
-def _work(daemon: Daemon, log: Log, signals: queue.SimpleQueue[int]) -> bool:
+def _work(daemon: Daemon, log: Log, signals: queue.SimpleQueue[int], server: Server | None = None) -> bool:
     """Lets the daemon work until somebody wants it to end; whether all that was under way is done."""
     daemon.start()
     log.info("started", sources=len(daemon.config.sources), store=daemon.store.shown)
@@ -109,11 +109,15 @@ def _work(daemon: Daemon, log: Log, signals: queue.SimpleQueue[int]) -> bool:
     log.info("ending", signal=signal.Signals(number).name if number > 0 else "the server ended")
     for one in (signal.SIGTERM, signal.SIGINT):
         signal.signal(one, lambda *_: os._exit(1))  # whoever says it twice means it
+    if server is not None:
+        server.stop()  # it has its own second to end, meanwhile
     return daemon.stop()
 
 
 @contextmanager
-def _served(daemon: Daemon, push: Push, metrics: Metrics, log: Log, signals: queue.SimpleQueue[int]) -> Iterator[None]:
+def _served(
+    daemon: Daemon, push: Push, metrics: Metrics, log: Log, signals: queue.SimpleQueue[int]
+) -> Iterator[Server]:
     """Serves in a thread of its own for the length of the block: what was published before is there at once."""
     serve = daemon.config.serve
     documents = Documents(daemon)
@@ -150,10 +154,10 @@ def _served(daemon: Daemon, push: Push, metrics: Metrics, log: Log, signals: que
         if not thread.is_alive():
             raise failed[0] if failed else AggregatorError("the server could not be started")
     try:
-        yield
+        yield server
     finally:
         server.stop()
-        thread.join(_GRACE_S + 1)
+        thread.join(_GRACE_S)
         documents.close()
 
 

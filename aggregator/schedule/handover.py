@@ -57,10 +57,11 @@ class Taker:
         self._open: set[socket.socket] = set()
 
     def start(self) -> None:
-        """Listens from now on. Who holds the lock is the only one who may: a socket that is there was left by a dead one."""
+        """Listens from now on; raises OSError. Who holds the lock is the only one who may: a socket there was left by a dead one."""
         with _short(self._path) as address:
             with suppress(FileNotFoundError):
-                self._path.unlink()
+                if stat.S_ISSOCK(self._path.lstat().st_mode):
+                    self._path.unlink()
             mask = os.umask(0o177)
             try:
                 self._socket.bind(address)
@@ -71,12 +72,14 @@ class Taker:
 
     def close(self) -> None:
         """Takes no more, and hangs up on those who wait."""
+        is_ours = bool(self._socket.getsockname())
         for one in (self._socket, *self._open):
             with suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
             one.close()
-        with suppress(OSError):
-            self._path.unlink()
+        if is_ours:
+            with suppress(OSError):
+                self._path.unlink()
 
     def _accept(self) -> None:
         with suppress(OSError):  # it was closed

@@ -105,3 +105,12 @@ def test_the_socket_lies_beside_a_database_or_where_run_time_files_of_the_user_l
     first, second = (place(f"postgresql://u@h/{name}", {"XDG_RUNTIME_DIR": "/run/user/7"}) for name in "ab")
     assert first.parent == second.parent == Path("/run/user/7")
     assert first != second
+
+
+def test_a_file_in_the_place_of_the_socket_is_nobodys_to_remove(tmp_path):
+    (tmp_path / "a.sock").write_text("somebody's notes")
+    taker = Taker(tmp_path / "a.sock", lambda *_: None)
+    with pytest.raises(OSError, match="in use"):
+        taker.start()
+    taker.close()
+    assert (tmp_path / "a.sock").read_text() == "somebody's notes"
