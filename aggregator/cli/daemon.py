@@ -102,8 +102,12 @@ def run_daemon(file: Path, *, host: str | None, port: int | None, serve: bool, l
 
 def _work(daemon: Daemon, log: Log, signals: queue.SimpleQueue[int], server: Server | None = None) -> bool:
     """Lets the daemon work until somebody wants it to end; whether all that was under way is done."""
-    daemon.start()
-    log.info("started", sources=len(daemon.config.sources), store=daemon.store.shown)
+
+    def start() -> None:
+        daemon.start()
+        log.info("started", sources=len(daemon.config.sources), store=daemon.store.shown)
+
+    threading.Thread(target=start, name="start", daemon=True).start()  # which may take long, and signals come meanwhile
     while (number := signals.get()) == signal.SIGHUP:
         daemon.reload()
     log.info("ending", signal=signal.Signals(number).name if number > 0 else "the server ended")

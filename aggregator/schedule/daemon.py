@@ -11,7 +11,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,7 +19,6 @@ from typing import Any, Protocol
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from aggregator.config.models import Config
-from aggregator.config.reading import Files, read_files
 from aggregator.errors import AggregatorError, LockHeld
 from aggregator.pipeline.private import without_tokens
 from aggregator.pipeline.results import Queue
@@ -27,6 +26,7 @@ from aggregator.schedule.clocks import ClockWatch
 from aggregator.schedule.engine import Engine, Listener
 from aggregator.schedule.handover import Taker
 from aggregator.schedule.once import Order
+from aggregator.schedule.reloading import Watched
 from aggregator.schedule.systemd import Notifier
 from aggregator.schedule.watching import Glances, Watcher
 from aggregator.store.store import Store
@@ -37,9 +37,6 @@ _KEEP_S = 1.0
 _PUSHES = 64  # documents that were pushed and wait to be stored; what is beyond is found when its source is asked
 _STUCK_S = 120.0  # without a tick, something is wrong
 _END_S = 3.5  # that what is being written may take at the end
-
-# What cannot become another while the daemon runs: it holds the store's lock, and listens.
-_FIXED = ("store", "serve.host", "serve.port", "serve.socket")
 
 
 class Log(Protocol):
@@ -78,15 +75,13 @@ class Daemon:
         taker: Callable[[Callable[[Path, Order, Listener], None]], Taker] | None = None,
     ) -> None:
         self.engine = engine
-        self.faults: tuple[str, ...] = ()
         self.is_ready = False
         self.helpers: list[Helper] = []
-        self._file, self._log, self._notifier = file, log, notifier
+        self._log, self._notifier = log, notifier
         self._pushed: queue.Queue[tuple[str, bytes, str]] = queue.Queue(_PUSHES)
         self._taker = taker(self._ordered) if taker else None
         self._reloading = threading.Lock()
-        self._as_read, _, self._files = read_files(file)
-        self._signature = self._files.signature()
+        self._watched = Watched(file)
         self._scheduler = BackgroundScheduler(
             timezone="UTC", executors={"default": {"type": "threadpool", "max_workers": 4}}
         )
@@ -106,6 +101,11 @@ class Daemon:
     def config(self) -> Config:
         """The configuration in force."""
         return self.engine.config
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """Why the newest configuration is not in force."""
+        return self._watched.faults
 
     @property
     def store(self) -> Store:
@@ -145,6 +145,8 @@ class Daemon:
         """Completes what an earlier run left, then works by itself until `stop`."""
         with self._noted("publish"):
             self.engine.publish()
+        if self.engine.ending.is_set():
+            return
         self.is_ready = True
         for thread in self._threads:
             thread.start()
@@ -183,7 +185,7 @@ class Daemon:
         if self._taker:
             self._taker.close()
         self._watcher.close()
-        with suppress(Exception):  # it was never started
+        if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
         for helper in self.helpers:
             helper.close()
@@ -193,20 +195,12 @@ class Daemon:
         """Goes on with the configuration as it is saved now; where that is wrong, goes on with the old one and says why."""
         with self._reloading:
             self._notifier.reloading()
-            self._signature = self._files.signature()  # taken first: what is saved meanwhile is read once more
-            config, faults, files = read_files(self._file)
-            said = [str(fault) for fault in faults]
-            self.faults = tuple(str(fault).removeprefix(f"{fault.file.parent}/") for fault in faults)
-            if config is not None and (fixed := _changed_for_good(self._as_read, config)):
-                said = [f"{self._file}: {fixed} cannot change while the daemon runs: restart it"]
-                self.faults = (f"{fixed} cannot change while the daemon runs: restart it",)
-            if self.faults or config is None:
-                self._files = Files(files.file, tuple(dict.fromkeys((*self._files.patterns, *files.patterns))))
-                for line in said:
+            config, faults = self._watched.read()
+            if config is None:
+                for line in faults:
                     self._log.error(f"the new configuration is refused, the old one stays: {line}")
                 self._notifier.ready("the new configuration is refused; the old one stays")
                 return False
-            self._files, self._as_read = files, config
             self.engine.reconfigure(config)
             self._watcher.watch(self.config)
             self._glances = Glances(self.config)
@@ -256,7 +250,7 @@ class Daemon:
                     self._hurry()
                 if saved := self._glances.changed():
                     self._looked(saved)
-                if self._files.signature() != self._signature:
+                if self._watched.is_changed():
                     self.reload()
             if beat_s and time.monotonic() - beaten_at >= beat_s and not self.problem():
                 beaten_at = time.monotonic()
@@ -273,11 +267,12 @@ class Daemon:
 
     def _ordered(self, file: Path, order: Order, tell: Listener) -> None:
         """Does what `aggregator run` wants; raises LockHeld where that is not ours to do."""
-        if file.resolve() != self._file.resolve():
-            raise LockHeld(f"aggregator daemon, which runs another configuration, {self._file}")
+        ours = self._watched.file
+        if file.resolve() != ours.resolve():
+            raise LockHeld(f"aggregator daemon, which runs another configuration, {ours}")
         if not self.is_ready:
             raise LockHeld("aggregator daemon, which is starting or ending")
-        if self._files.signature() != self._signature:
+        if self._watched.is_changed():
             self.reload()
         if self.faults:
             raise LockHeld(f"aggregator daemon, which refuses the configuration: {self.faults[0]}")
@@ -309,15 +304,3 @@ class Daemon:
 
     def _standing(self) -> str:
         return f"{len(self.config.sources)} sources"
-
-
-def _changed_for_good(old: Config | None, new: Config) -> str:
-    """The first key that differs and must not; empty where there is none."""
-    for key in _FIXED if old else ():
-        before: Any = old
-        after: Any = new
-        for part in key.split("."):
-            before, after = getattr(before, part), getattr(after, part)
-        if before != after:
-            return key
-    return ""
