@@ -58,7 +58,7 @@ class Told:
         """Why a feed failed."""
         self._metrics.feed(result)
         if result.error:
-            self._log.error(result.error, feed=result.slug or "the front page")
+            self._log.error(result.error, feed=result.slug or "pages")
 
     def published(self, results: Sequence[FeedResult]) -> None:
         """How many documents changed."""
@@ -88,6 +88,10 @@ def run_daemon(file: Path, *, host: str | None, port: int | None, serve: bool, l
             notifier=Notifier(os.environ),
             taker=lambda do: Taker(socket_path(config, os.environ), do),
         )
+        if not serve and config.websub.hub == "builtin":
+            log.warning(
+                "feeds name our own hub, and nothing serves it: `websub.hub` is `builtin`, and this is --no-serve"
+            )
         told.push = push = Push(daemon, log.warning)
         daemon.helpers.append(push)
         if serve:
@@ -111,8 +115,7 @@ def _work(daemon: Daemon, log: Log, signals: queue.SimpleQueue[int], server: Ser
     while (number := signals.get()) == signal.SIGHUP:
         daemon.reload()
     log.info("ending", signal=signal.Signals(number).name if number > 0 else "the server ended")
-    for one in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(one, lambda *_: os._exit(1))  # whoever says it twice means it
+    signal.signal(signal.SIGINT, lambda *_: os._exit(130))  # whoever says it twice means it; SIGTERM is being obeyed
     if server is not None:
         server.stop()  # it has its own second to end, meanwhile
     return daemon.stop()

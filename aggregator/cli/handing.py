@@ -13,6 +13,7 @@ from aggregator.pipeline.results import FeedResult, SourceResult
 from aggregator.schedule.handover import hand_over, socket_path
 from aggregator.schedule.once import Order, RunResult
 
+_PREFIX = "another run holds the lock: "  # of what a daemon says that refuses: it is said once
 DAEMON = "aggregator daemon"  # how the holder of a lock begins that takes work over
 
 
@@ -44,6 +45,7 @@ def run_by_daemon(
         heard = _Heard(report)
         refused = hand_over(socket_path(config, os.environ), file, order, heard)
     if refused is not None:
-        raise LockHeld(refused if refused.startswith("another run") else f"{held.holder}: {refused}") from held
+        holder = refused.removeprefix(_PREFIX)
+        raise LockHeld(holder if holder != refused else f"{held.holder}: {refused}") from held
     report.finish(heard.result)
     return heard.result

@@ -29,6 +29,8 @@ def print_private(config: Config, status: Status) -> None:
     """Prints the addresses of the private feeds."""
     base_url = config.site.base_url
     rows = [(row["slug"], f"{base_url}{row['directory']}/") for row in status.feeds if row["private"]]
+    if not rows:
+        print("there is no private feed")  # noqa: T201
     print_table(("private feed", "address"), rows)
 
 

@@ -16,7 +16,6 @@ from aggregator.config.fields import (
     BaseUrl,
     ConfigPath,
     Formats,
-    HttpUrl,
     Language,
     Model,
     Pattern,
@@ -135,6 +134,12 @@ def _token(value: SecretStr) -> SecretStr:
     return value
 
 
+def _hub(value: str) -> str:
+    if value != "builtin" and not re.match(r"https?://[^/?#\s]", value, re.IGNORECASE):
+        raise ValueError("must be `builtin`, or the http:// or https:// URL of a hub")
+    return value
+
+
 class Serve(Model):
     """What `aggregator daemon` serves, and where."""
 
@@ -157,16 +162,17 @@ class StatusPage(Model):
     """The page that says how sources and feeds stand."""
 
     enabled: bool = Field(True, description="Whether `/status` and `/status.json` are served.")
-    token: SecretStr | None = Field(
+    token: Annotated[SecretStr, AfterValidator(_token)] | None = Field(
         None,
-        description="Who wants to see them has to know it: `/status?token=…`, or `Authorization: Bearer …`.",
+        description="Who wants to see them has to know it: `/status?token=…`, or `Authorization: Bearer …`. At least 16 of "
+        "`[A-Za-z0-9_-]`.",
     )
 
 
 class Websub(Model):
     """WebSub (https://www.w3.org/TR/websub/): news is pushed, to our readers and to us."""
 
-    hub: Literal["builtin"] | HttpUrl | None = Field(
+    hub: Annotated[str, AfterValidator(_hub)] | None = Field(
         None,
         description="Who tells readers of our feeds that there is news: the URL of a hub, or `builtin`, our own at "
         "`/websub`; `null`: nobody.",

@@ -81,6 +81,11 @@ def status_page(standing: Standing, site: Site, view: View, query: str = "") -> 
     )
 
 
+def _is_due(row: Mapping[str, Any]) -> bool:
+    """Whether a source waits to be asked; files of this machine, which are looked at all the time, do not."""
+    return bool(row["is_due"] and (row["next_due"] or not row.get("checked")))
+
+
 def _is_said(text: str) -> bool:
     """Whether a detail says no more than the label and the facts do: that it failed, and how often."""
     return text.startswith("failed")
@@ -94,7 +99,7 @@ def _line(row: Mapping[str, Any], view: View, zone: ZoneInfo) -> SourceLine:
             facts.append(words["failed_times"].format(row["failures"]))
         if row.get("succeeded"):
             facts.append(words["well_at"].format(_moment(_read(row["succeeded"]), zone)))
-    following = "" if row["type"] is None else words["now"] if row["is_due"] else words["each_run"]
+    following = "" if row["type"] is None else words["now"] if _is_due(row) else words["each_run"]
     if row["next_due"] and not row["is_due"]:
         following = _moment(_read(row["next_due"]), zone)
     a_day: Sequence[int] = row["a_day"]

@@ -123,10 +123,12 @@ class Daemon:
 
     def problem(self) -> str:
         """Why it does not work as it should; empty: it does."""
-        silent_s = time.monotonic() - self._ticked_at
-        if silent_s > _STUCK_S:
-            return f"nothing was scheduled for {silent_s:.0f} seconds"
+        if self._is_stuck():
+            return f"nothing was scheduled for {time.monotonic() - self._ticked_at:.0f} seconds"
         return next(iter(self._trouble.values()), "")
+
+    def _is_stuck(self) -> bool:
+        return time.monotonic() - self._ticked_at > _STUCK_S
 
     def next_due(self) -> dict[str, datetime | None]:
         """When each source is due, by name; None: at any moment."""
@@ -143,8 +145,7 @@ class Daemon:
 
     def start(self) -> None:
         """Completes what an earlier run left, then works by itself until `stop`."""
-        with self._noted("publish"):
-            self.engine.publish()
+        self._published()
         if self.engine.ending.is_set():
             return
         self.is_ready = True
@@ -228,8 +229,14 @@ class Daemon:
     def _publish(self) -> None:
         while not self.engine.ending.is_set():
             if self.engine.wishes.wait(_KEEP_S) and not self.engine.ending.is_set():
-                with self._noted("publish"):
-                    self.engine.publish()
+                self._published()
+
+    def _published(self) -> None:
+        failed = ""
+        with self._noted("publish"):
+            failed = self.engine.publish()
+        if failed:  # told already, feed by feed
+            self._trouble["publish"] = without_tokens(failed)
 
     def _store_pushed(self) -> None:
         while not self.engine.ending.is_set():
@@ -248,11 +255,12 @@ class Daemon:
                 if jumped := self._clock.jump_s():
                     self._log.warning(f"the clock was set by {jumped:+.0f} seconds")
                     self._hurry()
-                if saved := self._glances.changed():
+                if saved := self._glances.changed() | self._watcher.replaced():
                     self._looked(saved)
                 if self._watched.is_changed():
                     self.reload()
-            if beat_s and time.monotonic() - beaten_at >= beat_s and not self.problem():
+            # What else is wrong (a disk that is full) is not mended by starting anew.
+            if beat_s and time.monotonic() - beaten_at >= beat_s and not self._is_stuck():
                 beaten_at = time.monotonic()
                 self._notifier.alive()
 

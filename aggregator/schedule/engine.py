@@ -16,7 +16,7 @@ from typing import Protocol
 
 from aggregator.config.models import Config
 from aggregator.config.sources import Source
-from aggregator.errors import StoreError
+from aggregator.errors import PublishError, StoreError
 from aggregator.pipeline.pushing import store_push
 from aggregator.pipeline.refresh import Refresher
 from aggregator.pipeline.regenerate import Regenerator
@@ -33,6 +33,7 @@ from aggregator.store.store import Store
 
 CHANGED_S = 2.0  # within which changes of web sources are published: what comes meanwhile is rendered once
 SAVED_S = 0.2  # likewise of files, whose author is looking
+AGAIN_S = 60.0  # after which it is tried again to write what could not be written
 _IDLE_S = 120.0  # without work for them, worker processes end
 
 
@@ -187,13 +188,19 @@ class Engine:
             finally:
                 self._observer.published(made)
 
-    def publish(self) -> None:
-        """Regenerates what changed; what a killed worker process left undone is done by the next call, which is wished for."""
+    def publish(self) -> str:
+        """Regenerates what changed; why some of it could not be written, empty where all was. That is tried again later."""
         try:
-            for _ in self.regenerate():
-                pass
-        except BrokenExecutor:
+            failed = [result.error for result in self.regenerate() if result.error]
+        except BrokenExecutor:  # a worker was killed: the next call starts others
             self.wishes.wish(CHANGED_S)
+            return ""
+        except (PublishError, StoreError):
+            self.wishes.wish(AGAIN_S)
+            raise
+        if failed:
+            self.wishes.wish(AGAIN_S)
+        return failed[0] if failed else ""
 
     # -- both ---------------------------------------------------------------------------------------------------------
 

@@ -29,6 +29,7 @@ class Watcher:
     def __init__(self, look: Look, say: Say) -> None:
         self._look, self._say = look, say
         self._places: dict[Path, set[str]] = {}
+        self._inodes: dict[Path, int | None] = {}
         self._rearm = threading.Event()
         self._ended = False
         self._thread = threading.Thread(target=self._work, name="watcher", daemon=True)
@@ -41,7 +42,20 @@ class Watcher:
     def watch(self, config: Config) -> None:
         """Watches the files of another configuration from now on."""
         self._places = places(config)
+        self._inodes = {place: _inode(place) for place in self._places}
         self._rearm.set()
+
+    def replaced(self) -> set[str]:
+        """The names of sources whose folder is another one, came or went since the last time; it is watched anew.
+
+        What watches a folder goes along with it when it is renamed, as those are that a script puts in its place.
+        """
+        now = {place: _inode(place) for place in self._places}
+        changed = {place for place, inode in now.items() if inode != self._inodes.get(place)}
+        if changed:
+            self._inodes = now
+            self._rearm.set()
+        return {name for place in changed for name in self._places[place]}
 
     def close(self) -> None:
         """Ends the thread."""
@@ -106,6 +120,11 @@ class Glances:
         found = {name for name, stat in now.items() if stat != self._seen[name]}
         self._seen = now
         return found
+
+
+def _inode(place: Path) -> int | None:
+    found = _stat(str(place))
+    return found[0] if found else None
 
 
 def _stat(file: str) -> tuple[int, int, int] | None:

@@ -33,6 +33,7 @@ ALWAYS: Headers = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy",
 
 _TEXTS = {
     400: "That is no request this server understands.",
+    401: "This page is for those who know its token: add ?token=… to the address.",
     404: "There is nothing here.",
     405: "That cannot be done here.",
     408: "The request took too long to arrive.",

@@ -134,7 +134,8 @@ def _response(answer: Answer) -> Response:
 
 def _refused(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    headers = tuple((name.lower().encode(), value.encode()) for name, value in (error.headers or {}).items())
+    given = {name.lower().encode(): value.encode() for name, value in (error.headers or {}).items()}
+    headers = tuple((name, value) for name, value in given.items() if name != b"cache-control")  # no error is kept
     return _response(plain(error.status_code, headers))
 
 

@@ -87,8 +87,11 @@ class Store:
     def open(self) -> None:
         """Makes the tables where there are none, and migrates those of an older version; raises StoreError."""
         if self._is_sqlite:
+            file = Path(self._url.database or "")
             try:
-                Path(self._url.database or "").parent.mkdir(parents=True, exist_ok=True)
+                file.parent.mkdir(parents=True, exist_ok=True)
+                if not file.exists():
+                    file.touch(0o600)  # it keeps the tokens of private feeds; what SQLite puts beside it follows
             except OSError as error:
                 raise StoreError(f"the folder of the store {self.shown} cannot be made: {error.strerror}") from error
         with self._explained():

@@ -359,6 +359,8 @@ def test_f16_no_secret_is_in_a_fault_of_a_source(write, entry):
             "sources:\n  - {name: x, type: feed, url: x, every: 5x}",
             "a.yaml:2: sources[0].every: is neither `adaptive`, an interval",
         ),
+        ("websub: {hub: biultin}", "a.yaml:1: websub.hub: must be `builtin`, or the http:// or https:// URL"),
+        ("status: {token: ''}", "a.yaml:1: status.token: must be 16 to 200 letters"),
         ("site: {timezone: Mars/Olympus}", "a.yaml:1: site.timezone: is no time zone"),
         ("site: {language: '中文'}", "a.yaml:1: site.language: is no language tag"),
         ("feeds: [{slug: category, title: x}]", "a.yaml:1: feeds[0].slug: is reserved"),

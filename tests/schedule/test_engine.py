@@ -198,6 +198,22 @@ def test_a_post_that_was_held_is_published_when_its_date_comes(planet, blog, eng
     assert planet.titles() == ["Later"]
 
 
+def test_r1_a_feed_that_cannot_be_written_is_told_and_tried_again(planet, blog, engine, monkeypatch):
+    monkeypatch.setattr("aggregator.schedule.engine.AGAIN_S", 0.05)
+    planet.post("a.md", title="A")
+    running = engine()
+    running.look()
+    assert running.wishes.wait(1)
+    in_the_way = planet.output / "all"
+    planet.write("out/all", "no folder")
+    assert "all/rss.xml" in running.publish()
+    in_the_way.unlink()
+    assert running.wishes.wait(1)
+    assert running.publish() == ""
+    assert planet.titles() == ["A"]
+    assert not running.wishes.wait(0.1)
+
+
 def test_r5_a_clock_set_back_an_hour_asks_at_most_a_round_and_dates_nothing_anew(planet, web, engine):
     for number in range(1, 41):
         a_source(planet, web, number, item(number))

@@ -79,6 +79,18 @@ def test_a_folder_that_is_not_there_is_named_and_the_others_are_watched(tmp_path
     assert said == [f"not watched, because it is not there: {tmp_path / 'gone'}"]
 
 
+def test_a_folder_that_another_takes_the_place_of_is_watched_anew(tmp_path, looked, watching):
+    watcher = watching(config_of(tmp_path, blog(tmp_path, "one")))
+    save_until_seen(looked, tmp_path / "one" / "post.md")
+    assert watcher.replaced() == set()
+    (tmp_path / "one").rename(tmp_path / "old")
+    assert watcher.replaced() == {"one"}
+    blog(tmp_path, "one")
+    assert watcher.replaced() == {"one"}
+    assert watcher.replaced() == set()
+    assert save_until_seen(looked, tmp_path / "one" / "post.md") == {"one"}
+
+
 def test_a_local_feed_that_is_saved_in_place_or_by_renaming_is_noticed_once(tmp_path):
     file = tmp_path / "feed.xml"
     config = config_of(

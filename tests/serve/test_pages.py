@@ -429,7 +429,7 @@ def test_the_status_can_be_switched_off(daemon, ask, make_config):
 
 
 def test_f16_the_status_can_be_for_those_who_know_its_token(daemon, ask, make_config):
-    token = "s3cret-token"
+    token = "s3cret-token-of-mine"
     sources = [{"name": f"s{n}", "type": "feed", "url": f"https://{n}.example/"} for n in range(201)]
     daemon.config = make_config(status={"token": token}, sources=sources)
     for path in ("/status", "/status.json"):
