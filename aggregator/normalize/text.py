@@ -38,7 +38,43 @@ _INLINES = frozenset(
         "small source span strike strong sub sup svg template textarea time title tt track u var video wbr xmp",
     )
 )
-_SILENT = "script|style|template"  # their content is code, never text
+# Elements that people write about more often than they write text with: one that stands bare, and is never closed, is named.
+_NAMED = frozenset(
+    [
+        "article",
+        "aside",
+        "audio",
+        "button",
+        "canvas",
+        "dialog",
+        "details",
+        "fieldset",
+        "footer",
+        "form",
+        "frameset",
+        "header",
+        "iframe",
+        "main",
+        "map",
+        "menu",
+        "meter",
+        "nav",
+        "object",
+        "output",
+        "picture",
+        "progress",
+        "section",
+        "select",
+        "slot",
+        "summary",
+        "svg",
+        "table",
+        "template",
+        "textarea",
+        "video",
+    ]
+)
+_SILENT = "script|style"  # their content is code, never text
 _SILENT_ELEMENT = re.compile(rf"<({_SILENT})\b[^<>]*>.*?(?:</\1\s*>|\Z)", re.IGNORECASE | re.DOTALL)
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)|<!doctype[^>]*>|<\?[a-z][^>]*\?>", re.IGNORECASE | re.DOTALL)
 _CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
@@ -107,7 +143,7 @@ def _without_tags(markup: str) -> str:
         name = match.group(1)
         lowered = name.lower()
         known = lowered in _BLOCKS or lowered in _INLINES
-        if not known or _is_type_parameter(match, markup):
+        if not known or _is_type_parameter(match, markup) or _is_named(match, markup):
             return match.group()
         return " " if lowered in _BLOCKS else ""
 
@@ -124,3 +160,9 @@ def _is_type_parameter(match: re.Match[str], markup: str) -> bool:
         and (markup[start - 1].isalnum() or markup[start - 1] == "_")
         and f"</{name}>" not in markup
     )
+
+
+def _is_named(match: re.Match[str], markup: str) -> bool:
+    """Whether this is the `<template>` of `How <template> works`: no markup, but what the title is about."""
+    name = match.group(1).lower()
+    return name in _NAMED and match.group() == f"<{match.group(1)}>" and f"</{name}" not in markup.lower()

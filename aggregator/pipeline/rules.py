@@ -7,7 +7,7 @@ from aggregator.config.sources import FrontMatterSource, Source
 from aggregator.store.codec import digest
 
 # Raised by whoever changes what a draft becomes: every stored post is then normalised anew, without being fetched.
-NORMALIZER_VERSION = 2
+NORMALIZER_VERSION = 3
 
 # Keys of a source that decide what its drafts become; the others say where and how it is asked.
 _DECIDES = {

@@ -73,3 +73,17 @@ def test_h5_entities_are_decoded_once_and_only_once():
 def test_plain_text_always_gives_one_clean_line(markup):
     shown = plain_text(markup)
     assert clean_text(shown) == shown
+
+
+@pytest.mark.parametrize(
+    ("title", "shown"),
+    [
+        ("Vue 中 <template> 与 <slot> 的用法", "Vue 中 <template> 与 <slot> 的用法"),
+        ("The <canvas> element & a <b>bold</b> title", "The <canvas> element & a bold title"),
+        ("<section>a part</section> of it", "a part of it"),
+        ('watch <video src="x"> now', "watch now"),
+        ("one<br>two <hr>", "one two"),
+    ],
+)
+def test_elements_that_a_title_is_about_stay_in_it(title, shown):
+    assert plain_text(title) == shown
