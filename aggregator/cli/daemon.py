@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from aggregator.cli.accesslines import access_lines
 from aggregator.cli.logs import Log, LogFormat
 from aggregator.cli.moments import now
 from aggregator.config.models import Config
@@ -28,12 +29,15 @@ from aggregator.serve.app import make_app
 from aggregator.serve.documents import Documents
 from aggregator.serve.metrics import Metrics
 from aggregator.serve.observing import Observer
+from aggregator.serve.protocol import Limits
 from aggregator.serve.server import Server
 from aggregator.store.lock import run_lock
 from aggregator.store.store import Store
 
 _LOOK_S = 0.1  # how often it is looked whether the server listens
 _GRACE_S = 1  # that requests have to finish at the end
+_LEAST_BODY = 1_048_576  # bytes; documents that hubs push may be as large as those that are fetched
+_BODY_S = 60.0  # that one may take to arrive
 _PORT_GONE = -1  # in place of a signal: the server ended by itself
 
 
@@ -92,7 +96,9 @@ def run_daemon(file: Path, *, host: str | None, port: int | None, serve: bool, l
             log.warning(
                 "feeds name our own hub, and nothing serves it: `websub.hub` is `builtin`, and this is --no-serve"
             )
-        told.push = push = Push(daemon, log.warning)
+        told.push = push = Push(
+            daemon, lambda event, **ids: (log.warning if "error" in ids else log.info)(event, **ids)
+        )
         daemon.helpers.append(push)
         if serve:
             with _served(daemon, push, metrics, log, signals) as server:
@@ -129,7 +135,7 @@ def _served(
     serve = daemon.config.serve
     documents = Documents(daemon)
     metrics.watch(daemon, documents)
-    observer = Observer(metrics, AccessLog(log.info) if serve.access_log else None)
+    observer = Observer(metrics, AccessLog(access_lines(log.format)) if serve.access_log else None)
     app = make_app(
         daemon,
         documents,
@@ -144,6 +150,7 @@ def _served(
         serve.host,
         serve.port,
         observer=observer,
+        limits=Limits(body_bytes=max(daemon.config.fetch.max_bytes, _LEAST_BODY), body_s=_BODY_S),
         grace_s=_GRACE_S,
         on_listening=lambda host, port: log.info("listening", host=host, port=port),
     )

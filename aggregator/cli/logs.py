@@ -14,7 +14,7 @@ class Log:
     """Writes events with their ids as keys: aligned text for people, one JSON object a line for machines."""
 
     def __init__(self, log_format: LogFormat) -> None:
-        self._format = log_format
+        self.format = log_format
         self._logger: Any = None
 
     def info(self, event: str, **ids: Any) -> None:
@@ -34,7 +34,7 @@ class Log:
             import structlog  # noqa: PLC0415 - 0.1 s, which a run without warnings saves
 
             renderer: Any
-            if self._format == "json":
+            if self.format == "json":
                 renderer = structlog.processors.JSONRenderer(ensure_ascii=False)
             else:
                 renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0)

@@ -23,7 +23,7 @@ from starlette.types import Scope
 from aggregator.config.models import Config
 from aggregator.pipeline.showing import LANGUAGES, Shower, StatusQuestion, is_feed_directory, spoken
 from aggregator.pipeline.standing import Activity, read_activity
-from aggregator.serve.conditions import OK, asked, precondition
+from aggregator.serve.conditions import NOT_MODIFIED, PRECONDITION_FAILED, asked, precondition
 from aggregator.serve.negotiate import acceptable, language_for
 from aggregator.serve.pagecache import Page, PageCache
 from aggregator.serve.running import Running
@@ -212,7 +212,9 @@ def _answer(request: Request, page: Page, language: str) -> Response:
     etag = page.etag(coding)
     headers = {**_headers(language), "etag": etag.decode(), "cache-control": f"public, max-age={_FRESH_S}"}
     status = precondition(ask, etag, None)
-    if status != OK:
+    if status == PRECONDITION_FAILED:
+        raise HTTPException(status)  # which is no answer for anybody else
+    if status == NOT_MODIFIED:
         return Response(None, status, headers)
     if coding:
         headers["content-encoding"] = coding

@@ -205,6 +205,9 @@ class Protocol(HttpToolsProtocol):
         if self._is_discarding:  # what follows the last request that was to be answered
             self._is_short = True
             return
+        # Of two names, the proxy before us may have believed the other (RFC 9112 §3.2: MUST be 400); we believe none.
+        if self.parser.get_http_version() == "1.1" and len([0 for name, _ in self.headers if name == b"host"]) != 1:
+            raise self._refused(400)
         if self._is_plain and not self.parser.should_upgrade():
             method, keeps = self.parser.get_method(), self.parser.should_keep_alive()
             asking = Asked(method, self.url, asked(method, self.headers))

@@ -476,3 +476,9 @@ def test_moments_are_said_in_the_sites_zone(watched, ask, make_config):
     watched.config = make_config(sources=SOURCES, site=zone)
     assert "2024-05-01 20:00" in ask("/status").tree.text_content()
     assert datetime(2024, 5, 1, 12, tzinfo=UTC) == NOON
+
+
+def test_s2_a_demand_that_no_page_meets_is_kept_by_no_cache(ask):
+    refused = ask("/", if_match='"another"')
+    assert refused.status == 412
+    assert "public" not in (refused.headers["cache-control"] or "")

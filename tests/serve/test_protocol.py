@@ -43,6 +43,12 @@ def test_s1_a_url_that_is_too_long_is_414(site, size):
     assert b"connection: close" in answer
 
 
+@pytest.mark.parametrize("hosts", [b"", b"Host: a\r\nHost: b\r\n"])
+def test_s6_a_request_without_one_host_is_400_however_hot_the_document(site, rss, hosts):
+    assert status(site.raw(b"GET /all/rss.xml HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")) == 200
+    assert status(site.raw(b"GET /all/rss.xml HTTP/1.1\r\n" + hosts + b"\r\n")) == 400
+
+
 def test_headers_that_are_too_long_are_431(site):
     assert status(site.raw(b"GET / HTTP/1.1\r\nHost: h\r\nX: " + b"a" * 33_000 + b"\r\n\r\n")) == 431
     assert status(site.raw(b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 10_000 + b"\r\n")) == 431
