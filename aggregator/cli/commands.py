@@ -229,6 +229,9 @@ def daemon(
     log_format: LogOption = "text",
 ) -> None:
     """Keep sources fresh and serve feeds, until SIGTERM."""
+    import signal  # noqa: PLC0415
+
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # whoever wants it reloaded that early gets what it reads now
     from aggregator.cli.daemon import run_daemon  # noqa: PLC0415
 
     run_daemon(config, host=host, port=port, serve=serve, log_format=log_format)

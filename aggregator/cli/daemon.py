@@ -24,7 +24,7 @@ from aggregator.schedule.handover import Taker, socket_path
 from aggregator.schedule.systemd import Notifier
 from aggregator.schedule.workers import WorkerPool
 from aggregator.serve import pages, websub
-from aggregator.serve.accesslog import AccessLog
+from aggregator.serve.accesslog import AccessLog, shown_target
 from aggregator.serve.app import make_app
 from aggregator.serve.documents import Documents
 from aggregator.serve.metrics import Metrics
@@ -141,7 +141,9 @@ def _served(
         documents,
         routes=[*websub.routes(daemon, push), *pages.routes(daemon, figures=documents.figures)],
         observer=observer,
-        on_error=lambda path, error: log.error("a request failed", path=path, error=f"{type(error).__name__}: {error}"),
+        on_error=lambda path, error: log.error(
+            "a request failed", path=shown_target(path), error=f"{type(error).__name__}: {error}"
+        ),
     )
     failed: list[AggregatorError] = []
     server = Server(

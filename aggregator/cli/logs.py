@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from typing import Any, Literal
 
 from aggregator.pipeline.private import without_tokens
@@ -19,15 +20,20 @@ class Log:
 
     def info(self, event: str, **ids: Any) -> None:
         """Something was done that its operator may want to know."""
-        self._ready().info(_on_one_line(event), **ids)
+        self._say("info", event, ids)
 
     def warning(self, event: str, **ids: Any) -> None:
         """Something had to be guessed or left out; the rest is well."""
-        self._ready().warning(_on_one_line(event), **ids)
+        self._say("warning", event, ids)
 
     def error(self, event: str, **ids: Any) -> None:
         """A source or a feed failed."""
-        self._ready().error(_on_one_line(event), **ids)
+        self._say("error", event, ids)
+
+    def _say(self, level: str, event: str, ids: dict[str, Any]) -> None:
+        said = {name: _on_one_line(value) if isinstance(value, str) else value for name, value in ids.items()}
+        with suppress(OSError):  # whoever read it is gone: that ends the log, and nothing else
+            getattr(self._ready(), level)(_on_one_line(event), **said)
 
     def _ready(self) -> Any:
         if self._logger is None:

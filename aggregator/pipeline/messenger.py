@@ -14,7 +14,7 @@ from aggregator.ingest.robots import AGENT
 from aggregator.models import Fetched
 from aggregator.push.messages import FORM
 
-_TIMEOUT_S = 10.0  # for one exchange: there are few threads, and what fails is tried again
+_TIMEOUT_S = 5.0  # for one exchange: there are few threads, and what fails is tried again
 _ANSWER_BYTES = 4096  # of a callback that echoes a challenge, which has 43
 _HOSTS = 64  # to which connections are kept
 

@@ -17,7 +17,7 @@ from aggregator.pipeline.office import Desk, Log, Office
 from aggregator.pipeline.results import FeedResult
 from aggregator.pipeline.subscriber import Subscriber
 
-_COURIERS = 8
+_COURIERS = 32  # so that dozens of hosts that do not answer keep the others waiting for seconds only
 
 
 class Push:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -25,7 +24,6 @@ from aggregator.store.codec import digest
 from aggregator.store.leases import LEASED, Lease, LeaseState
 
 _LOOK_EVERY = timedelta(seconds=30)  # with 2,000 leases a look takes 0.1 s
-_REMEMBERED = 32  # bodies that were pushed last, for each callback
 _LOCAL = (".local", ".internal", ".lan", ".home.arpa", ".test", ".invalid")  # names that mean something only nearby
 
 
@@ -45,7 +43,6 @@ class Subscriber:
         self._office = office
         self._lock = threading.Lock()
         self._looked: tuple[Config | None, datetime] = (None, datetime.min.replace(tzinfo=UTC))
-        self._taken: dict[str, deque[str]] = {}  # the hashes of the bodies that were stored last, by callback
 
     def tick(self, now: datetime) -> None:
         """Asks for leases, renews them and ends them, as their time comes; the asking is done by others."""
@@ -63,9 +60,6 @@ class Subscriber:
             tx.leases.put(list(made.changed.values()))
             tx.leases.forget(made.forgotten)
             tx.sources.expect_pushes(made.unpushed, None)
-        with self._lock:
-            for callback in made.forgotten:
-                self._taken.pop(callback, None)
         for lease in made.to_ask:
             self._office.couriers.send(host_of(lease.hub), partial(self._ask, lease))
 
@@ -100,8 +94,9 @@ class Subscriber:
 
         So is one that was taken before: whoever listens on the way could send an old one again, to undo what came later.
         """
+        hashed = digest(body)
         with self._office.desk.store.read() as tx:
-            lease = tx.leases.at(callback)
+            lease, is_replay = tx.leases.at(callback), tx.leases.is_taken(callback, hashed)
         if lease is None:
             return Taken(_UNKNOWN)
         if lease.state in (LeaseState.ENDED, LeaseState.LEAVING):
@@ -109,15 +104,13 @@ class Subscriber:
         if not is_signed(signature, lease.secret, body):
             self._office.log("a push without a valid signature was ignored", source=lease.source)
             return Taken(_TAKEN)
-        hashed = digest(body)
-        with self._lock:
-            is_replay = hashed in self._taken.get(callback, ())
         return Taken(_TAKEN, "" if is_replay else lease.source, hashed)
 
     def took(self, callback: str, taken: Taken) -> None:
         """Notes that what was pushed is in good hands: until then a hub that is told otherwise may send it again."""
-        with self._lock:
-            self._taken.setdefault(callback, deque(maxlen=_REMEMBERED)).append(taken.hashed)
+        desk = self._office.desk
+        with desk.store.write() as tx:
+            tx.leases.take(callback, taken.hashed, desk.now())
 
     def _ask(self, lease: Lease) -> None:
         """Asks a hub for a lease, or to end one."""

@@ -8,6 +8,7 @@ now and then. Beside them a watcher knows of saved posts, a keeper looks every s
 from __future__ import annotations
 
 import queue
+import re
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -21,7 +22,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from aggregator.config.models import Config
 from aggregator.errors import AggregatorError, LockHeld
 from aggregator.pipeline.private import without_tokens
-from aggregator.pipeline.results import Queue
+from aggregator.pipeline.results import FeedResult, Queue, SourceResult
 from aggregator.schedule.clocks import ClockWatch
 from aggregator.schedule.engine import Engine, Listener
 from aggregator.schedule.handover import Taker
@@ -37,6 +38,9 @@ _KEEP_S = 1.0
 _PUSHES = 64  # documents that were pushed and wait to be stored; what is beyond is found when its source is asked
 _STUCK_S = 120.0  # without a tick, something is wrong
 _END_S = 3.5  # that what is being written may take at the end
+
+
+_FOLDERS = re.compile(r"(?<![^\s:(=])(?:[a-z+]+://|(?=/))(?:/*[^/\s:;,]+)*/+")  # of a path, or of a store's URL
 
 
 class Log(Protocol):
@@ -125,7 +129,8 @@ class Daemon:
         """Why it does not work as it should; empty: it does."""
         if self._is_stuck():
             return f"nothing was scheduled for {time.monotonic() - self._ticked_at:.0f} seconds"
-        return next(iter(self._trouble.values()), "")
+        # Anybody may ask: where on this machine things lie is for the log.
+        return _FOLDERS.sub("", next(iter(self._trouble.values()), ""))
 
     def _is_stuck(self) -> bool:
         return time.monotonic() - self._ticked_at > _STUCK_S
@@ -145,6 +150,10 @@ class Daemon:
 
     def start(self) -> None:
         """Completes what an earlier run left, then works by itself until `stop`."""
+        with self._noted("start"):
+            # Nothing can be published from a store that knows nothing; what is there stays until the sources have spoken.
+            if self.engine.is_fresh():
+                self.engine.run(Order(), _Nobody())
         self._published()
         if self.engine.ending.is_set():
             return
@@ -222,6 +231,8 @@ class Daemon:
             return
         now = self.now()
         self.engine.release()
+        if not self.engine.is_published():
+            self.engine.wishes.wish(0)
         for helper in self.helpers:
             helper.tick(now)
         self.engine.rest()
@@ -305,10 +316,22 @@ class Daemon:
         except Exception as error:  # noqa: BLE001 - said, and remembered as what is wrong
             import traceback  # noqa: PLC0415
 
-            self._log.error(f"unexpected {type(error).__name__}: {error}", job=name, trace=traceback.format_exc())
+            self._log.error(
+                f"unexpected {type(error).__name__}: {error}", job=name, trace=traceback.format_exc().splitlines()
+            )
             self._trouble[name] = f"unexpected {type(error).__name__} in {name}"
         else:
             self._trouble.pop(name, None)
 
     def _standing(self) -> str:
         return f"{len(self.config.sources)} sources"
+
+
+class _Nobody:
+    """Listens to results, and has nothing to do with them: who observes the engine is told as well."""
+
+    def source(self, result: SourceResult) -> None:
+        """A source was refreshed."""
+
+    def feed(self, result: FeedResult) -> None:
+        """A feed was regenerated."""

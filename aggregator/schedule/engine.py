@@ -17,6 +17,7 @@ from typing import Protocol
 from aggregator.config.models import Config
 from aggregator.config.sources import Source
 from aggregator.errors import PublishError, StoreError
+from aggregator.pipeline.published import manifest_stamp
 from aggregator.pipeline.pushing import store_push
 from aggregator.pipeline.refresh import Refresher
 from aggregator.pipeline.regenerate import Regenerator
@@ -242,6 +243,15 @@ class Engine:
             self._workers.rest()
             self.store.close()
         return all(done)
+
+    def is_fresh(self) -> bool:
+        """Whether the store knows of no source yet: then what is published was made from another one, which is lost."""
+        with self.store.read() as tx:
+            return not tx.sources.all()
+
+    def is_published(self) -> bool:
+        """Whether what we published is still there: somebody may have removed it."""
+        return manifest_stamp(self._config.output) is not None
 
     def check(self) -> str:
         """Why the store cannot be used; empty: it can."""

@@ -1,25 +1,27 @@
 """How `aggregator run` hands its work to a daemon that holds the lock: a socket on this machine, a line of JSON each way.
 
     run     {"config": "/srv/config/aggregator.yaml", "order": {"every_source": true, …}}
-    daemon  {"source": {…}}  {"feed": {…}}  …  {"done": true}        or  {"refused": "why"}
+    daemon  {"taken": true}  {"source": {…}}  {"feed": {…}}  …  {"done": true}      or  {"refused": "why"}
 
 Whoever may write to the socket may have the daemon work, which is its own user: the socket's mode says so.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import socket
 import stat
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, Protocol
 
 from sqlalchemy import make_url
 
@@ -33,6 +35,9 @@ from aggregator.store.codec import digest
 _LONGEST = 100  # bytes of a socket's path that every system takes (Linux: 107)
 _LONGEST_ORDER = 1_000_000  # bytes
 _ORDER_S = 10.0  # within which somebody who connected has to say what he wants
+_ANSWER_S = 10.0  # within which a daemon takes an order, or refuses it
+_MOST = 32  # orders at a time
+_PAUSE_S = 0.1  # before it is listened again, where that failed
 
 Do = Callable[[Path, Order, Listener], None]
 
@@ -55,6 +60,8 @@ class Taker:
         self._path, self._do = path, do
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._open: set[socket.socket] = set()
+        self._bound: tuple[int, int] | None = None  # what the path led to when it was ours
+        self._closed = False
 
     def start(self) -> None:
         """Listens from now on; raises OSError. Who holds the lock is the only one who may: a socket there was left by a dead one."""
@@ -67,43 +74,52 @@ class Taker:
                 self._socket.bind(address)
             finally:
                 os.umask(mask)
+        self._bound = _place(self._path)
         self._socket.listen(16)
         threading.Thread(target=self._accept, name="orders", daemon=True).start()
 
     def close(self) -> None:
         """Takes no more, and hangs up on those who wait."""
-        is_ours = bool(self._socket.getsockname())
+        self._closed = True
         for one in (self._socket, *self._open):
             with suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
             one.close()
-        if is_ours:
+        if self._bound is not None and _place(self._path) == self._bound:
             with suppress(OSError):
                 self._path.unlink()
 
     def _accept(self) -> None:
-        with suppress(OSError):  # it was closed
-            while True:
+        while not self._closed:
+            try:
                 connection, _ = self._socket.accept()
-                threading.Thread(target=self._serve, args=(connection,), name="order", daemon=True).start()
+            except OSError:  # closed, or too many files are open
+                time.sleep(_PAUSE_S)
+                continue
+            if len(self._open) >= _MOST:
+                connection.close()
+                continue
+            self._open.add(connection)
+            threading.Thread(target=self._serve, args=(connection,), name="order", daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
-        self._open.add(connection)
-        with suppress(OSError), connection, connection.makefile("rw", encoding="utf-8") as stream:
-            connection.settimeout(_ORDER_S)
-            line = stream.readline(_LONGEST_ORDER)
-            connection.settimeout(None)
-            teller = _Teller(stream)
-            teller.say(self._done(line, teller))
-        self._open.discard(connection)
+        try:
+            with suppress(OSError), connection, connection.makefile("rwb") as stream:
+                connection.settimeout(_ORDER_S)
+                line = stream.readline(_LONGEST_ORDER)
+                connection.settimeout(None)
+                teller = _Teller(stream)
+                teller.say(self._done(line, teller))
+        finally:
+            self._open.discard(connection)
 
-    def _done(self, line: str, teller: Listener) -> dict[str, Any]:
+    def _done(self, line: bytes, teller: _Teller) -> dict[str, Any]:
         """Does what a line orders; the last thing to be said of it."""
         try:
-            said = json.loads(line)
-            file, order = Path(said["config"]), _order(said["order"])
-        except (ValueError, TypeError, KeyError):
+            file, order = _read(line)
+        except (ValueError, TypeError, KeyError, RecursionError):
             return {"refused": "the order cannot be understood; are both of one version?"}
+        teller.say({"taken": True})
         try:
             self._do(file, order, teller)
         except AggregatorError as error:
@@ -111,10 +127,15 @@ class Taker:
         return {"done": True}
 
 
+class _Out(Protocol):
+    def write(self, data: bytes, /) -> object: ...
+    def flush(self) -> object: ...
+
+
 class _Teller:
     """Writes results to whoever ordered them; that he is gone does not stop the work."""
 
-    def __init__(self, stream: IO[str]) -> None:
+    def __init__(self, stream: _Out) -> None:
         self._stream = stream
 
     def source(self, result: SourceResult) -> None:
@@ -128,7 +149,7 @@ class _Teller:
     def say(self, message: dict[str, Any]) -> None:
         """Writes one message on a line."""
         with suppress(OSError, ValueError):
-            self._stream.write(json.dumps(message, default=datetime.isoformat) + "\n")
+            self._stream.write(json.dumps(message, default=datetime.isoformat).encode() + b"\n")
             self._stream.flush()
 
 
@@ -143,12 +164,15 @@ def hand_over(path: Path, config_file: Path, order: Order, listener: Listener) -
             with _short(path) as address:
                 connection.connect(address)
             message = {"config": str(config_file.resolve()), "order": asdict(order)}
+            connection.settimeout(_ANSWER_S)
             connection.sendall(json.dumps(message).encode() + b"\n")
         except OSError:
             return "it does not answer"
         for line in _lines(connection):
             said = json.loads(line)
-            if "source" in said:
+            if "taken" in said:
+                connection.settimeout(None)  # the work takes as long as it takes
+            elif "source" in said:
                 listener.source(_source(said["source"]))
             elif "feed" in said:
                 listener.feed(_feed(said["feed"]))
@@ -157,14 +181,28 @@ def hand_over(path: Path, config_file: Path, order: Order, listener: Listener) -
         return "it ended before the work was done"
 
 
-def _lines(connection: socket.socket) -> Iterator[str]:
+def _lines(connection: socket.socket) -> Iterator[bytes]:
     """What the daemon says, as far as it comes: it may be killed at any moment."""
-    with connection.makefile("r", encoding="utf-8") as stream, suppress(OSError):
-        yield from (line for line in stream if line.endswith("\n"))
+    with suppress(OSError), socket.SocketIO(connection, "r") as raw, io.BufferedReader(raw) as stream:
+        yield from (line for line in stream if line.endswith(b"\n"))
 
 
-def _order(said: dict[str, Any]) -> Order:
-    return Order(**{**said, "sources": tuple(said["sources"]), "feeds": tuple(said["feeds"])})
+def _read(line: bytes) -> tuple[Path, Order]:
+    """The configuration's file and the order in a line; raises ValueError, TypeError, KeyError or RecursionError."""
+    said = json.loads(line)
+    file, order = said["config"], dict(said["order"])
+    names = [*order["sources"], *order["feeds"]]
+    if not all(isinstance(name, str) and name.isprintable() for name in (file, *names)):
+        raise ValueError(file)
+    return Path(file), Order(**{**order, "sources": tuple(order["sources"]), "feeds": tuple(order["feeds"])})
+
+
+def _place(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.lstat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _source(said: dict[str, Any]) -> SourceResult:

@@ -9,12 +9,15 @@ from typing import Any
 
 Log = Callable[..., Any]  # log(event, **fields), as structlog's loggers have it
 
-_PRIVATE = re.compile(r"(/private/)[^/?#]*", re.IGNORECASE)
+_PRIVATE = re.compile(r"(private/)[^/?#]+", re.IGNORECASE)
+# A path that only looks like one of ours (`/private//TOKEN`, `/%2570rivate/TOKEN`) may hold a secret that was mistyped.
+_MISTYPED = re.compile(r"(private)(?!/\*\*\*)[/\\%][^?#]*", re.IGNORECASE)
 _SECRET = re.compile(
     r"([?&;](?:token|access_token|key|secret|password|sig|signature|hub\.secret)=)[^&;#]*", re.IGNORECASE
 )
 _CALLBACK = re.compile(r"(/websub/)[^/?#]+")  # a lease's callback: whoever knows it may push
-_ESCAPED = re.compile(r"%(?:70|72|69|76|61|74|65|2f|74|6f|6b|6e|77|62|73|75|3d)", re.IGNORECASE)
+_DECODED = 3  # times that a letter may have been escaped
+_ESCAPED = re.compile(r"%(?:25|70|72|69|76|61|74|65|2f|74|6f|6b|6e|77|62|73|75|3d)", re.IGNORECASE)
 _UNPRINTABLE = re.compile(r"[^\x21-\x7e]")
 _LONGEST = 500  # characters of a target that are worth keeping
 
@@ -46,9 +49,12 @@ def shown_target(target: str) -> str:
     ('/private/***/mine/rss.xml', '/status?page=2&token=***')
     """
     # A letter written as %70 must not hide the word before a secret.
-    plain = _ESCAPED.sub(lambda match: chr(int(match[0][1:], 16)), target) if "%" in target else target
+    plain = target
+    for _ in range(_DECODED if "%" in target else 0):
+        plain = _ESCAPED.sub(lambda match: chr(int(match[0][1:], 16)), plain)
     for pattern in (_PRIVATE, _SECRET, _CALLBACK):
         plain = pattern.sub(r"\1***", plain)
+    plain = _MISTYPED.sub(r"\1/***", plain)
     shown = _harmless(plain)
     return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}…"
 

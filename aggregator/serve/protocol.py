@@ -169,9 +169,10 @@ class Protocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """Begins a head. What uvicorn prepares for an application is prepared when one is asked."""
-        if len(self.pipeline) >= self._limits.pipelined:
-            raise self._refused(503)
         self._begun += 1
+        # What one read brings is answered in one turn of the loop, in which everybody else waits.
+        if self._begun > self._limits.pipelined or len(self.pipeline) >= self._limits.pipelined:
+            raise self._refused(503)
         self.url = b""
         self.headers = []
         self.expect_100_continue = False

@@ -50,7 +50,7 @@ def routes(running: Running, push: Push) -> list[Route]:
         if taken.source:
             kind = request.headers.get("content-type", "")
             await run_in_threadpool(running.take_push, taken.source, body, kind)
-            push.subscriber.took(callback, taken)
+            await run_in_threadpool(push.subscriber.took, callback, taken)
         return _response(taken.answer)
 
     return [

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Connection, delete, select
 
-from aggregator.store.schema import leases
+from aggregator.store.schema import leases, pushes
 from aggregator.store.sources import moment, stamp
 from aggregator.store.upsert import upsert
+
+_REMEMBERED = timedelta(days=90)  # three of the longest leases
 
 
 class LeaseState(StrEnum):
@@ -64,9 +66,19 @@ class Leases:
         upsert(self._connection, leases, [_row(lease) for lease in changed])
 
     def forget(self, callbacks: Collection[str]) -> None:
-        """Forgets leases."""
-        if callbacks:
-            self._connection.execute(delete(leases).where(leases.c.callback.in_(sorted(callbacks))))
+        """Forgets leases, and what was pushed in them."""
+        for table in (leases, pushes) if callbacks else ():
+            self._connection.execute(delete(table).where(table.c.callback.in_(sorted(callbacks))))
+
+    def is_taken(self, callback: str, hashed: str) -> bool:
+        """Whether this very body was pushed there before."""
+        where = (pushes.c.callback == callback) & (pushes.c.hashed == hashed)
+        return self._connection.execute(select(pushes.c.hashed).where(where)).first() is not None
+
+    def take(self, callback: str, hashed: str, now: datetime) -> None:
+        """Remembers a body that was pushed, and forgets those that are so old that nobody has them any more."""
+        upsert(self._connection, pushes, [{"callback": callback, "hashed": hashed, "taken_at": stamp(now)}])
+        self._connection.execute(delete(pushes).where(pushes.c.taken_at < stamp(now - _REMEMBERED)))
 
 
 def _lease(row: Any) -> Lease:

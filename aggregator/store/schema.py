@@ -122,6 +122,15 @@ leases = Table(
     Column("not_before", BigInteger, nullable=False),  # when something is to be done next: ask, renew, forget
 )
 
+# What hubs pushed, so that nobody on the way can send an old version again.
+pushes = Table(
+    "pushes",
+    metadata,
+    Column("callback", Text, primary_key=True),
+    Column("hashed", Text, primary_key=True),
+    Column("taken_at", BigInteger, nullable=False),
+)
+
 # Who subscribed at our own hub (WebSub §5), verified.
 subscribers = Table(
     "subscribers",

@@ -100,6 +100,30 @@ def test_a_daemon_that_cannot_listen_says_so(daemon):
     assert f"cannot listen on 127.0.0.1:{command[-1]}" in failed.stderr
 
 
+def test_r4_a_lost_store_empties_no_feed_before_its_sources_have_spoken(daemon):
+    for file in daemon.folder.glob("store.db*"):
+        file.unlink()
+    published = (daemon.folder / "out/all/feed.json").read_bytes()
+    assert b"One" in published
+    again = Process(daemon.folder)
+    assert (daemon.folder / "out/all/feed.json").read_bytes() == published
+    assert again.end() < 5
+
+
+def test_a_log_that_nobody_reads_any_more_costs_nothing_but_the_log(daemon):
+    command = [sys.executable, "-m", "aggregator", "daemon", "-c", str(daemon.config), "--log-format", "json"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as running:
+        assert running.stderr is not None
+        running.stderr.readline()
+        running.stderr.close()
+        (daemon.folder / "posts/late.md").write_text(POST.format(title="Late"))
+        daemon.wait_for(lambda: "Late" in daemon.titles())
+        (daemon.folder / "posts/late.md").unlink()
+        daemon.wait_for(lambda: "Late" not in daemon.titles())
+        running.send_signal(signal.SIGTERM)
+        assert running.wait(10) == 0
+
+
 def test_r2_a_killed_daemon_leaves_nothing_that_holds_the_lock(daemon):
     again = Process(daemon.folder, "--no-serve")
     assert not again.said("listening")

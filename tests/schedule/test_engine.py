@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from datetime import timedelta
@@ -254,3 +255,17 @@ def test_outcomes_are_counted_by_the_hour(planet, web, engine):
     [hour] = counted.values()
     assert (hour["new"], hour["unchanged"]) == (1, 1)
     assert hour["failed"] in {1, 2}  # chance says how soon it is tried again
+
+
+def test_what_is_published_is_missed_when_somebody_removes_it(planet, blog, engine):
+    planet.post("a.md")
+    running = engine()
+    assert running.is_fresh()
+    running.look()
+    running.publish()
+    assert not running.is_fresh()
+    assert running.is_published()
+    shutil.rmtree(planet.output)
+    assert not running.is_published()
+    running.publish()
+    assert running.is_published()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import socket
 import stat
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -76,7 +77,19 @@ def test_only_its_own_user_may_order_something(daemon, tmp_path):
     assert stat.S_IMODE((tmp_path / "a.sock").stat().st_mode) == 0o600
 
 
-@pytest.mark.parametrize("said", [b"GET / HTTP/1.1\r\n\r\n", b"{}\n", b'{"config": 1, "order": {}}\n', b"[]\n"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"{}\n",
+        b'{"config": 1, "order": {}}\n',
+        b"[]\n",
+        b"\xff\xfe\n",
+        b"[" * 200_000 + b"\n",
+        b'{"config": "a\\u0000b", "order": {"sources": [], "feeds": []}}\n',
+        b'{"config": "a", "order": {"sources": [1], "feeds": []}}\n',
+    ],
+)
 def test_what_is_no_order_is_refused_and_the_next_one_taken(daemon, tmp_path, said):
     with socket.socket(socket.AF_UNIX) as stranger:
         stranger.connect(str(tmp_path / "a.sock"))
@@ -114,3 +127,37 @@ def test_a_file_in_the_place_of_the_socket_is_nobodys_to_remove(tmp_path):
         taker.start()
     taker.close()
     assert (tmp_path / "a.sock").read_text() == "somebody's notes"
+
+
+def test_a_file_that_took_the_place_of_the_socket_stays(tmp_path):
+    taker = Taker(tmp_path / "a.sock", lambda *_: None)
+    taker.start()
+    (tmp_path / "a.sock").unlink()
+    (tmp_path / "a.sock").write_text("somebody's notes")
+    taker.close()
+    assert (tmp_path / "a.sock").read_text() == "somebody's notes"
+
+
+def test_a_daemon_that_takes_nothing_is_not_waited_for(tmp_path, monkeypatch):
+    monkeypatch.setattr("aggregator.schedule.handover._ANSWER_S", 0.1)
+    with socket.socket(socket.AF_UNIX) as deaf:
+        deaf.bind(str(tmp_path / "a.sock"))
+        deaf.listen()
+        refused = hand_over(tmp_path / "a.sock", tmp_path / "a.yaml", Order(), Heard())
+    assert refused == "it ended before the work was done"
+
+
+def test_more_orders_than_can_be_taken_are_hung_up_on(daemon, tmp_path):
+    strangers = []
+    for _ in range(40):
+        stranger = socket.socket(socket.AF_UNIX)
+        stranger.connect(str(tmp_path / "a.sock"))
+        strangers.append(stranger)
+    assert strangers[-1].recv(1) == b""
+    for stranger in strangers:
+        stranger.close()
+    for _ in range(100):
+        if hand_over(tmp_path / "a.sock", tmp_path / "a.yaml", Order(), Heard()) is None:
+            return
+        time.sleep(0.05)
+    raise AssertionError("it takes no more orders")

@@ -34,7 +34,7 @@ def _empty_text(name: str) -> sa.Column[str]:
 
 
 def upgrade() -> None:
-    """Adds to the sources and posts, and makes five tables."""
+    """Adds to the sources and posts, and makes six tables."""
     op.add_column("posts", sa.Column("changed", sa.BigInteger, nullable=False, server_default="0"))
     op.create_index("posts_by_change", "posts", ["changed", "id"])
     op.add_column("sources", sa.Column("gap_s", sa.BigInteger))
@@ -64,6 +64,12 @@ def upgrade() -> None:
         sa.Column("until", sa.BigInteger),
         sa.Column("failures", sa.Integer, nullable=False),
         sa.Column("not_before", sa.BigInteger, nullable=False),
+    )
+    op.create_table(
+        "pushes",
+        sa.Column("callback", sa.Text, primary_key=True),
+        sa.Column("hashed", sa.Text, primary_key=True),
+        sa.Column("taken_at", sa.BigInteger, nullable=False),
     )
     op.create_table(
         "subscribers",
