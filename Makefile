@@ -6,10 +6,11 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed-dev
 HELPERS := benchmarks/timing.py benchmarks/posts.py benchmarks/feedserver.py
-BENCHMARKS := $(filter-out $(HELPERS),$(wildcard benchmarks/*.py))
+SOAKS := benchmarks/daemon_week.py benchmarks/subscribers.py
+BENCHMARKS := $(filter-out $(HELPERS) $(SOAKS),$(wildcard benchmarks/*.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run test lint format bench
+.PHONY: help venv run test lint format bench soak
 
 help:  ## what there is to make
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,3 +39,6 @@ format: $(INSTALLED)  ## let ruff lay the code out
 
 bench: $(INSTALLED)  ## every budget, both sides in one run; goes on after one that is over
 	@status=0; for script in $(BENCHMARKS); do $(BIN)/python $$script $(ARGS) || status=$$?; done; exit $$status
+
+soak: $(INSTALLED)  ## a week of the daemon under a clock that is turned (half an hour), and real readers of it (newsboat)
+	@status=0; for script in $(SOAKS); do $(BIN)/python $$script $(ARGS) || status=$$?; done; exit $$status
