@@ -151,8 +151,8 @@ class Daemon:
     def start(self) -> None:
         """Completes what an earlier run left, then works by itself until `stop`."""
         with self._noted("start"):
-            # Nothing can be published from a store that knows nothing; what is there stays until the sources have spoken.
-            if self.engine.is_fresh():
+            # What was published from a store that is lost stays until the sources have filled this one.
+            if self.engine.is_fresh() and self.engine.is_published():
                 self.engine.run(Order(), _Nobody())
         self._published()
         if self.engine.ending.is_set():
