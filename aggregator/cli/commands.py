@@ -202,7 +202,7 @@ def _run(
             on_feed=report.feed,
         )
     if config.websub.hub not in {None, "builtin"}:
-        from aggregator.pipeline.notifying import tell_once  # noqa: PLC0415 - for those who name a hub
+        from aggregator.pipeline.websub.notifying import tell_once  # noqa: PLC0415 - for those who name a hub
 
         tell_once(config, result.feeds, Log(log_format).warning)
     report.finish(result)

@@ -16,8 +16,8 @@ from aggregator.cli.moments import now
 from aggregator.config.models import Config
 from aggregator.config.reading import read_config
 from aggregator.errors import AggregatorError
-from aggregator.pipeline.push import Push
 from aggregator.pipeline.results import FeedResult, SourceResult, counted
+from aggregator.pipeline.websub.push import Push
 from aggregator.schedule.daemon import Daemon
 from aggregator.schedule.engine import Engine
 from aggregator.schedule.handover import Taker, socket_path

@@ -18,13 +18,13 @@ from aggregator.config.models import Config
 from aggregator.config.sources import Source
 from aggregator.errors import PublishError, StoreError
 from aggregator.pipeline.published import manifest_stamp
-from aggregator.pipeline.pushing import store_push
 from aggregator.pipeline.refresh import Refresher
 from aggregator.pipeline.regenerate import Regenerator
 from aggregator.pipeline.results import FeedResult, Queue, SourceResult
 from aggregator.pipeline.searching import index_posts
 from aggregator.pipeline.subscriptions import with_subscriptions
 from aggregator.pipeline.web import gate_of
+from aggregator.pipeline.websub.pushing import store_push
 from aggregator.schedule.backlog import Backlog
 from aggregator.schedule.debounce import Debounce
 from aggregator.schedule.due import is_looked_at, next_due

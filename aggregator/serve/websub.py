@@ -13,8 +13,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from aggregator.pipeline.office import FORM, Answer
-from aggregator.pipeline.push import Push
+from aggregator.pipeline.websub.office import FORM, Answer
+from aggregator.pipeline.websub.push import Push
 from aggregator.serve.running import Running
 
 _FORM_BYTES = 16_384  # a form holds two URLs and a secret

@@ -9,7 +9,7 @@ import pytest
 from planet import blog, feed, no_fsync, planet, web
 from pushed import Desk, Peer
 
-from aggregator.pipeline.push import Push
+from aggregator.pipeline.websub.push import Push
 from aggregator.store.store import Store
 
 __all__ = ["blog", "feed", "no_fsync", "planet", "web"]

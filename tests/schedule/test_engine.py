@@ -64,6 +64,23 @@ def a_source(planet: Planet, web: Any, number: int, *items: dict[str, str], **se
     planet.sources.append({"name": f"web{number}", "type": "feed", "url": url, **settings})
 
 
+def a_slow_source(planet: Planet, web: Any) -> threading.Event:
+    """A source that answers once the event is set."""
+    released = threading.Event()
+    url = web.put(1, "/", lambda _: Reply(200, rss(item(1))) if released.wait(20) else Reply(500))
+    planet.sources.append({"name": "slow", "type": "feed", "url": url})
+    return released
+
+
+def asking(engine: Engine, web: Any) -> threading.Thread:
+    """A round that has begun to ask."""
+    thread = threading.Thread(target=engine.refresh_due)
+    thread.start()
+    while not web.asked:
+        time.sleep(0.01)
+    return thread
+
+
 def test_what_is_due_is_asked_and_published_and_then_left_alone(planet, web, engine, heard):
     a_source(planet, web, 1, item(1))
     running = engine()
@@ -89,14 +106,9 @@ def test_a_change_wishes_for_a_regeneration_and_its_absence_for_none(planet, web
 
 
 def test_a_saved_post_is_published_while_a_slow_host_is_waited_for(planet, web, blog, engine):
-    released = threading.Event()
-    url = web.put(1, "/", lambda _: Reply(200, rss(item(1))) if released.wait(10) else Reply(500))
-    planet.sources.append({"name": "slow", "type": "feed", "url": url})
+    released = a_slow_source(planet, web)
     running = engine()
-    waiting = threading.Thread(target=running.refresh_due)
-    waiting.start()
-    while not web.asked:
-        time.sleep(0.01)
+    waiting = asking(running, web)
     assert (running.queue.due, running.queue.asking) == (1, 1)
     planet.post("a.md", title="Saved")
     running.look({"blog"})
@@ -111,14 +123,9 @@ def test_a_saved_post_is_published_while_a_slow_host_is_waited_for(planet, web, 
 
 
 def test_ending_does_not_wait_for_a_slow_host(planet, web, engine):
-    released = threading.Event()
-    url = web.put(1, "/", lambda _: Reply(200, rss(item(1))) if released.wait(20) else Reply(500))
-    planet.sources.append({"name": "slow", "type": "feed", "url": url})
+    released = a_slow_source(planet, web)
     running = engine()
-    waiting = threading.Thread(target=running.refresh_due)
-    waiting.start()
-    while not web.asked:
-        time.sleep(0.01)
+    waiting = asking(running, web)
     begun = time.monotonic()
     running.ending.set()
     waiting.join(10)

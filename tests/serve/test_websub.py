@@ -17,9 +17,9 @@ from pushed import Desk, Peer, form, until
 from starlette.applications import Starlette
 from webfeed import an_item, rss
 
-from aggregator.pipeline.push import Push
-from aggregator.pipeline.pushing import store_push
 from aggregator.pipeline.results import FeedResult
+from aggregator.pipeline.websub.push import Push
+from aggregator.pipeline.websub.pushing import store_push
 from aggregator.serve.websub import routes
 from aggregator.store.leases import Lease, LeaseState
 from aggregator.store.sources import SourceState

@@ -10,9 +10,9 @@ import pytest
 from pushed import BASE, agrees, form, until
 from webfeed import Reply
 
-from aggregator.pipeline import hub as hub_module
-from aggregator.pipeline.push import Push
 from aggregator.pipeline.results import FeedResult
+from aggregator.pipeline.websub import hub as hub_module
+from aggregator.pipeline.websub.push import Push
 from aggregator.push.signing import is_signed
 
 RSS = "all/rss.xml"

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Protocol
 
 from aggregator.config.models import Config
-from aggregator.pipeline.couriers import Couriers
-from aggregator.pipeline.messenger import Messenger
+from aggregator.pipeline.websub.couriers import Couriers
+from aggregator.pipeline.websub.messenger import Messenger
 from aggregator.push.messages import FORM, Answer
 from aggregator.store.store import Store
 

@@ -8,7 +8,7 @@ from itertools import count
 
 import pytest
 
-from aggregator.pipeline.leasing import confirmed, ended, plan, refused
+from aggregator.pipeline.websub.leasing import confirmed, ended, plan, refused
 from aggregator.store.leases import Lease, LeaseState
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)

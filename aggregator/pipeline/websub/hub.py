@@ -17,10 +17,10 @@ from functools import partial
 from aggregator.errors import FetchError, HttpStatus
 from aggregator.ingest.addresses import is_private_host
 from aggregator.models import Document
-from aggregator.pipeline.messenger import host_of, why
-from aggregator.pipeline.office import Office, shown
 from aggregator.pipeline.regenerate import OWN_HUB
-from aggregator.pipeline.topics import Published
+from aggregator.pipeline.websub.messenger import host_of, why
+from aggregator.pipeline.websub.office import Office, shown
+from aggregator.pipeline.websub.topics import Published
 from aggregator.publish.site import encoded
 from aggregator.push.leases import retry_in_s
 from aggregator.push.messages import Answer, Wish, link_header, read_form, verification_url, wish_of

@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 from webfeed import an_item, rss
 
-from aggregator.pipeline import pushing
-from aggregator.pipeline.pushing import store_push
+from aggregator.pipeline.websub import pushing
+from aggregator.pipeline.websub.pushing import store_push
 from aggregator.store.leases import Lease, LeaseState
 
 DAY = timedelta(days=1)

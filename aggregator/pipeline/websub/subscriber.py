@@ -13,10 +13,10 @@ from aggregator.config.models import Config
 from aggregator.config.sources import FeedSource, RsshubSource
 from aggregator.errors import FetchError
 from aggregator.ingest.addresses import is_private_host
-from aggregator.pipeline.leasing import Wanted, confirmed, plan, refused
-from aggregator.pipeline.messenger import host_of, why
-from aggregator.pipeline.office import Office
 from aggregator.pipeline.regenerate import OWN_HUB
+from aggregator.pipeline.websub.leasing import Wanted, confirmed, plan, refused
+from aggregator.pipeline.websub.messenger import host_of, why
+from aggregator.pipeline.websub.office import Office
 from aggregator.push.leases import DEFAULT_S
 from aggregator.push.messages import Answer, Mode, Wish, subscription_form
 from aggregator.push.signing import is_signed

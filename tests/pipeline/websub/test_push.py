@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pushed import Desk, form, until
 
-from aggregator.pipeline.push import Push
+from aggregator.pipeline.websub.push import Push
 from aggregator.push.signing import is_signed
 
 pytestmark = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
@@ -81,7 +81,7 @@ def test_what_goes_wrong_on_an_errand_is_logged_and_ends_nothing_else(desk: Desk
     desk.publish("all/rss.xml", b"<rss/>")
     wish = form(mode="subscribe", topic=desk.base_url + "all/rss.xml", callback=peer.url)
     with monkeypatch.context() as broken:
-        broken.setattr("aggregator.pipeline.messenger.Messenger.echo", lambda *_: 1 / 0)
+        broken.setattr("aggregator.pipeline.websub.messenger.Messenger.echo", lambda *_: 1 / 0)
         push.hub.take(wish)
         until(lambda: desk.logged)
     assert desk.logged == [("push failed", {"error": "unexpected ZeroDivisionError: division by zero"})]

@@ -10,7 +10,7 @@ import pytest
 from pushed import until
 from webfeed import Reply
 
-from aggregator.pipeline.subscriber import reaches, wanted_of
+from aggregator.pipeline.websub.subscriber import reaches, wanted_of
 from aggregator.store.leases import LeaseState
 from aggregator.store.sources import SourceState
 

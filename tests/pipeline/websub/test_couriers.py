@@ -3,7 +3,7 @@ from __future__ import annotations
 import threading
 import time
 
-from aggregator.pipeline.couriers import Couriers
+from aggregator.pipeline.websub.couriers import Couriers
 
 
 def test_a_slow_host_holds_up_nobody_but_itself():

@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from aggregator.config.models import Config
-from aggregator.pipeline.couriers import Couriers
-from aggregator.pipeline.hub import Hub
-from aggregator.pipeline.messenger import Messenger
-from aggregator.pipeline.notifying import Notifier
-from aggregator.pipeline.office import Desk, Log, Office
 from aggregator.pipeline.results import FeedResult
-from aggregator.pipeline.subscriber import Subscriber
+from aggregator.pipeline.websub.couriers import Couriers
+from aggregator.pipeline.websub.hub import Hub
+from aggregator.pipeline.websub.messenger import Messenger
+from aggregator.pipeline.websub.notifying import Notifier
+from aggregator.pipeline.websub.office import Desk, Log, Office
+from aggregator.pipeline.websub.subscriber import Subscriber
 
 _COURIERS = 32  # so that dozens of hosts that do not answer keep the others waiting for seconds only
 

@@ -8,8 +8,8 @@ import pytest
 from pushed import BASE, until
 from webfeed import Reply
 
-from aggregator.pipeline import notifying
 from aggregator.pipeline.results import FeedResult
+from aggregator.pipeline.websub import notifying
 
 pytestmark = pytest.mark.parametrize("store", ["sqlite"], indirect=True)  # nothing of it is kept
 

@@ -11,10 +11,10 @@ from functools import partial
 
 from aggregator.config.models import Config
 from aggregator.errors import FetchError
-from aggregator.pipeline.messenger import Messenger, host_of, why
-from aggregator.pipeline.office import PRIVATE, Log, Office
 from aggregator.pipeline.results import FeedResult
-from aggregator.pipeline.topics import is_document
+from aggregator.pipeline.websub.messenger import Messenger, host_of, why
+from aggregator.pipeline.websub.office import PRIVATE, Log, Office
+from aggregator.pipeline.websub.topics import is_document
 from aggregator.publish.site import encoded
 from aggregator.push.leases import retry_in_s
 from aggregator.push.messages import publish_form

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from aggregator.models import Document
-from aggregator.pipeline.topics import Published, is_document
+from aggregator.pipeline.websub.topics import Published, is_document
 from aggregator.publish.writer import Writer
 
 BASE = "https://feeds.example.com/sub/"
@@ -42,7 +42,7 @@ def test_a_document_has_the_etag_of_its_bytes_whoever_wrote_it(tmp_path, publish
 def test_a_document_is_not_read_again_while_it_is_the_same(tmp_path, published, monkeypatch):
     etag = write(tmp_path, "a/rss.xml", b"1").etag
     assert published.etag("a/rss.xml") == etag
-    monkeypatch.setattr("aggregator.pipeline.topics.read_document", lambda *_: pytest.fail("it was read again"))
+    monkeypatch.setattr("aggregator.pipeline.websub.topics.read_document", lambda *_: pytest.fail("it was read again"))
     assert published.etag("a/rss.xml") == etag
 
 

@@ -1,0 +1,1 @@
+"""WebSub as the daemon does it: our own hub, telling another's, and subscribing at those of sources."""
