@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from contextlib import suppress
 from typing import Any, Literal
 
 from aggregator.pipeline.private import without_tokens
@@ -32,8 +32,13 @@ class Log:
 
     def _say(self, level: str, event: str, ids: dict[str, Any]) -> None:
         said = {name: _on_one_line(value) if isinstance(value, str) else value for name, value in ids.items()}
-        with suppress(OSError):  # whoever read it is gone: that ends the log, and nothing else
+        try:
             getattr(self._ready(), level)(_on_one_line(event), **said)
+        except BrokenPipeError:  # whoever read it is gone: that ends the log, and nothing else
+            with open(os.devnull, "wb") as nothing:  # noqa: PTH123 - it is no path
+                os.dup2(nothing.fileno(), sys.stderr.fileno())
+        except OSError:  # no room on the disk, which may come back
+            return
 
     def _ready(self) -> Any:
         if self._logger is None:
