@@ -50,7 +50,7 @@ class Log:
             else:
                 renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0)
             self._logger = structlog.wrap_logger(
-                structlog.PrintLogger(sys.stderr),
+                structlog.WriteLogger(sys.stderr),
                 processors=[
                     structlog.processors.add_log_level,
                     structlog.processors.TimeStamper(fmt="iso", utc=True),

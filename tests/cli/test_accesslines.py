@@ -38,3 +38,16 @@ def test_a_log_that_nobody_reads_stops_nobody(monkeypatch):
     log = access_lines("json")
     monkeypatch.setattr("os.write", gone)
     log("request", **FIELDS)
+
+
+def test_a_line_is_written_at_once_so_that_no_other_comes_between(monkeypatch):
+    """PYTHONUNBUFFERED, which containers set, has every write of Python's go out by itself."""
+    written = []
+
+    class Unbuffered:
+        write, flush, isatty = written.append, staticmethod(lambda: None), staticmethod(lambda: False)
+
+    monkeypatch.setattr("sys.stderr", Unbuffered())
+    Log("json").info("one", a=1)
+    Log("text").info("two", b=2)
+    assert [line[-1] for line in written] == ["\n", "\n"]
