@@ -7,6 +7,7 @@ or feed failed; 2 wrong usage or configuration, and nothing was touched; 3 anoth
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -42,6 +43,9 @@ app.add_typer(sources.app, name="sources")
 
 def main() -> None:
     """Runs the command, and turns what it raises into a sentence and an exit code."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # it was closed: what is said is for nobody, and must not reach another file
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123 - as long as the process
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show a title must not end the run

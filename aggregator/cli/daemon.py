@@ -35,6 +35,7 @@ from aggregator.store.lock import run_lock
 from aggregator.store.store import Store
 
 _LOOK_S = 0.1  # how often it is looked whether the server listens
+_EXIT_S = 0.5  # that the interpreter may take to end
 _GRACE_S = 1  # that requests have to finish at the end
 _LEAST_BODY = 1_048_576  # bytes; documents that hubs push may be as large as those that are fetched
 _BODY_S = 60.0  # that one may take to arrive
@@ -107,7 +108,10 @@ def run_daemon(file: Path, *, host: str | None, port: int | None, serve: bool, l
             is_done = _work(daemon, log, signals)
         if not is_done:
             log.warning("ended before everything under way was done; the next start does it")
-            os._exit(0)  # threads that wait for a host, or a long transaction, would be waited for
+        # Python waits for the threads of its pools, whatever those wait for: a host, or a store that somebody has locked.
+        last = threading.Timer(_EXIT_S if is_done else 0, os._exit, (0,))
+        last.daemon = True
+        last.start()
 
 
 def _work(daemon: Daemon, log: Log, signals: queue.SimpleQueue[int], server: Server | None = None) -> bool:
