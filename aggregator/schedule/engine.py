@@ -35,6 +35,7 @@ from aggregator.store.store import Store
 CHANGED_S = 2.0  # within which changes of web sources are published: what comes meanwhile is rendered once
 SAVED_S = 0.2  # likewise of files, whose author is looking
 AGAIN_S = 60.0  # after which it is tried again to write what could not be written
+_BREATH_S = 0.05  # between two batches of posts that are indexed
 _IDLE_S = 120.0  # without work for them, worker processes end
 
 
@@ -134,7 +135,7 @@ class Engine:
     def index(self) -> None:
         """Makes posts that changed known to the search, a few at a time, so that others may write in between."""
         while self._config.serve.search and not self.ending.is_set() and index_posts(self.store):
-            self._worked_at = self._monotonic()
+            self.ending.wait(_BREATH_S)
 
     def release(self) -> None:
         """Publishes posts whose date has come."""
