@@ -75,6 +75,11 @@ class Process:
         answer: HTTPResponse = urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10)
         return answer
 
+    def ensure_ended(self) -> None:
+        """Ends it, where no test before has: they may be shared out among several."""
+        if self.process.poll() is None:
+            self.end()
+
     def end(self) -> float:
         """Sends SIGTERM; how many seconds it took to end, with exit code 0."""
         begun = time.monotonic()

@@ -92,6 +92,7 @@ def test_it_ends_within_five_seconds_and_leaves_no_socket(daemon):
 
 
 def test_a_daemon_that_cannot_listen_says_so(daemon):
+    daemon.ensure_ended()
     with socket.create_server(("127.0.0.1", 0)) as taken:
         command = [sys.executable, "-m", "aggregator", "daemon", "-c", str(daemon.config)]
         command += ["--port", str(taken.getsockname()[1])]
@@ -101,6 +102,7 @@ def test_a_daemon_that_cannot_listen_says_so(daemon):
 
 
 def test_r4_a_lost_store_empties_no_feed_before_its_sources_have_spoken(daemon):
+    daemon.ensure_ended()
     for file in daemon.folder.glob("store.db*"):
         file.unlink()
     published = (daemon.folder / "out/all/feed.json").read_bytes()
@@ -111,6 +113,7 @@ def test_r4_a_lost_store_empties_no_feed_before_its_sources_have_spoken(daemon):
 
 
 def test_a_log_that_nobody_reads_any_more_costs_nothing_but_the_log(daemon):
+    daemon.ensure_ended()
     command = [sys.executable, "-m", "aggregator", "daemon", "-c", str(daemon.config), "--log-format", "json"]
     with subprocess.Popen(command, stderr=subprocess.PIPE) as running:
         assert running.stderr is not None
@@ -125,6 +128,7 @@ def test_a_log_that_nobody_reads_any_more_costs_nothing_but_the_log(daemon):
 
 
 def test_r2_a_killed_daemon_leaves_nothing_that_holds_the_lock(daemon):
+    daemon.ensure_ended()
     again = Process(daemon.folder, "--no-serve")
     assert not again.said("listening")
     os.kill(again.process.pid, signal.SIGKILL)
