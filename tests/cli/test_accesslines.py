@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import doctest
 import json
 import re
@@ -38,6 +39,32 @@ def test_a_log_that_nobody_reads_stops_nobody(monkeypatch):
     log = access_lines("json")
     monkeypatch.setattr("os.write", gone)
     log("request", **FIELDS)
+
+
+def test_the_lines_of_one_turn_of_the_loop_go_out_together_in_pieces_that_a_pipe_keeps_whole(capfd, monkeypatch):
+    written = []
+    monkeypatch.setattr("os.write", lambda _, data: written.append(data))
+
+    async def answer():
+        log = access_lines("json")
+        for number in range(100):
+            log("request", **FIELDS, number=number)
+        waiting = len(written)
+        await asyncio.sleep(0)
+        return waiting
+
+    waiting = asyncio.run(answer())
+    lines = b"".join(written).splitlines()
+    assert waiting < len(written) < 10  # a full piece does not wait, and the rest came at the end of the turn
+    assert [json.loads(line)["number"] for line in lines] == list(range(100))
+    assert all(len(piece) <= 4096 and piece.endswith(b"\n") for piece in written)
+
+
+def test_values_are_escaped_as_json_has_them(capfd):
+    access_lines("json")("request", target='/"\\é', ms=0.1, status=200)
+    assert json.loads(capfd.readouterr().err) | {"timestamp": ""} == {
+        "target": '/"\\é', "ms": 0.1, "status": 200, "event": "request", "level": "info", "timestamp": "",
+    }  # fmt: skip
 
 
 def test_a_line_is_written_at_once_so_that_no_other_comes_between(monkeypatch):
