@@ -8,6 +8,7 @@
     │   │   ├── HttpStatus     the server answered with an error: carries `status`
     │   │   ├── TooLarge       more than `max_bytes` after decoding
     │   │   ├── TimedOut       the whole exchange took longer than `timeout_s`
+    │   │   ├── NotAnImage     the bytes arrived and are no image that may be shown
     │   │   ├── Refused        we would not ask: scheme, redirect, address
     │   │   └── AskedToWait    its host said Retry-After: carries `until`
     │   └── ParseError         the bytes arrived and are no posts: carries `feeds`
@@ -103,6 +104,10 @@ class TimedOut(FetchError):
 
 class Refused(FetchError):
     """We would not ask: the scheme, the redirect or the address is one we do not follow."""
+
+
+class NotAnImage(FetchError):
+    """What arrived where an image was expected is none that may be shown, whatever its server calls it."""
 
 
 class AskedToWait(FetchError):

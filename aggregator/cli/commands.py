@@ -314,7 +314,7 @@ def image(
     as_json: JsonOption = False,
 ) -> None:
     """Show what an image URL unwraps to, by which rule, and what it is published as."""
-    from aggregator.config.models import Images  # noqa: PLC0415
+    from aggregator.config.images import Images  # noqa: PLC0415
     from aggregator.config.reading import read_config  # noqa: PLC0415
     from aggregator.pipeline.images import explain_image, proxy_table  # noqa: PLC0415
 

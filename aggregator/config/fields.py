@@ -44,6 +44,9 @@ RESERVED_SLUGS = frozenset(
     ]
 )
 LINK_PARTS = frozenset({"path", "name", "year", "month", "day"})  # of the template for posts without a link
+# Parts of an origin in a template that wraps it, and signatures over it.
+ORIGIN_PARTS = frozenset({"href", "href:q", "b64", "hex", "scheme", "host", "path", "query"})
+SIGNED_PARTS = frozenset({"camo", "miniflux", "imgproxy", "thumbor"})
 ADAPTIVE = "adaptive"  # `every`: as often as the source's posts come
 _ROUTE = r"/[^?#\s]*"
 _ATTRIBUTE = re.compile(r"@[A-Za-z_][\w:.-]*\s*\Z")  # `img@data-src`: what it takes of what it selects
@@ -251,6 +254,29 @@ def _link_template(value: str) -> str:
     return _http_url(value)
 
 
+def _wrap_template(value: str) -> str:
+    parts = template_parts(value)
+    if unknown := [part for part in parts if part not in ORIGIN_PARTS | SIGNED_PARTS]:
+        known = ", ".join(f"{{{name}}}" for name in sorted(ORIGIN_PARTS | SIGNED_PARTS))
+        raise ValueError(f"does not know {{{unknown[0]}}}; there are {known}")
+    if {"href", "href:q", "b64", "hex"}.isdisjoint(parts) and not {"host", "path"} <= set(parts):
+        raise ValueError("holds no origin: it needs {href}, {href:q}, {b64} or {hex}, or else {host} and {path}")
+    if len(parts) != len(set(parts)):
+        raise ValueError("names a part twice")
+    return _http_url(value)
+
+
+def template_parts(template: str) -> list[str]:
+    """The names between braces, in order."""
+    return re.findall(r"\{([^{}]*)\}", template)
+
+
+def signed_parts(template: str) -> list[str]:
+    """The signatures that a template wants, in order."""
+    return [part for part in template_parts(template) if part in SIGNED_PARTS]
+
+
+WrapTemplate = Annotated[str, AfterValidator(_wrap_template)]
 LinkTemplate = Annotated[str, AfterValidator(_link_template)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
 ConfigPath = Annotated[Path, BeforeValidator(_path)]

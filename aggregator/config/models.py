@@ -7,9 +7,9 @@ Paths arrive here already made absolute, `${NAME}` already replaced: see `readin
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import AfterValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr
 
 from aggregator.config.fields import (
     ALL_FORMATS,
@@ -18,11 +18,11 @@ from aggregator.config.fields import (
     Formats,
     Language,
     Model,
-    Pattern,
     Slug,
     StoreUrl,
     Zone,
 )
+from aggregator.config.images import Images
 from aggregator.config.sources import Instances, Source
 
 
@@ -76,56 +76,6 @@ class Rsshub(Model):
     """The RSSHub instances that `type: rsshub` sources are asked of."""
 
     instances: Instances = Field((), description="URLs, or mappings with an access key; the first is asked first.")
-
-
-class ProxyRow(Model):
-    """One image proxy to unwrap, in the form of the built-in table (`aggregator/images/proxies.py`)."""
-
-    name: str = Field(description="What `aggregator image` calls it.")
-    hosts: tuple[str, ...] = Field(
-        ("*",),
-        description="Globs, any of which the host must match, such as `*.workers.dev`. `*` is any host; then the URL must "
-        "hold an absolute http(s) URL, and `path` should be unmistakable.",
-    )
-    path: Pattern = Field(
-        "",
-        description="A regular expression that the whole path must match; empty: any path. Without `parameter`, its groups, "
-        "joined, are what the URL holds.",
-    )
-    parameter: str | None = Field(
-        None,
-        description="The query parameter that holds the origin; an empty string: the whole query; `null`: the path does.",
-    )
-    own: tuple[str, ...] = Field(
-        (), description="The proxy's own query parameters: there ends an origin in `parameter` that was not escaped."
-    )
-    keep_query: bool = Field(False, description="Whether the query is the rest of an origin that the path holds.")
-    decode: Literal["auto", "none", "percent", "hex", "base64"] = Field(
-        "auto",
-        description="`auto`: percent-decoded once when it was escaped as a whole, else verbatim; `percent`: "
-        "percent-decoded once; `none`; `hex`; `base64`: URL-safe or not, with padding or without.",
-    )
-    value: Pattern = Field(
-        "", description="A regular expression that the decoded text must match; its groups, joined, are the origin."
-    )
-    prefix: str = Field(
-        "",
-        description="What goes before an origin that is not absolute, such as `https://`; empty: it has to be absolute.",
-    )
-    secure: str = Field("", description="A parameter, such as `ssl=1`, that turns the `prefix` into https.")
-
-    @model_validator(mode="after")
-    def _holds_an_origin(self) -> ProxyRow:
-        if self.parameter is None and not re.compile(self.path).groups:
-            raise ValueError("without `parameter`, `path` needs a group around the origin")
-        return self
-
-
-class Images(Model):
-    """What happens to image URLs."""
-
-    unwrap: bool = Field(True, description="Recover the origin of images behind known proxies.")
-    proxies: tuple[ProxyRow, ...] = Field((), description="More proxies to unwrap, tried before the built-in ones.")
 
 
 def _token(value: SecretStr) -> SecretStr:

@@ -59,7 +59,8 @@ def reference() -> str:
             parts += _section(f"`{name}{suffix}`", model, f"{name}{suffix}.")
             for inner_name, inner in model.model_fields.items():
                 for inner_model in _models_in(inner.annotation):
-                    parts += _section(f"`{name}.{inner_name}[]`", inner_model, f"{name}.{inner_name}[].")
+                    inner_key = f"{name}.{inner_name}{'[]' if get_origin(inner.annotation) is tuple else ''}"
+                    parts += _section(f"`{inner_key}`", inner_model, f"{inner_key}.")
     return "\n".join(parts)
 
 

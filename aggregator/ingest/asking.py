@@ -49,7 +49,8 @@ class Terms:
 
     `timeout_s` covers everything from the first connection to the last byte, but not the waiting for a turn;
     `max_bytes` is counted after decoding; `ca_bundle` is the path of a PEM file with the authorities to trust. Without
-    `redirects` none is followed: it counts as the status that it is.
+    `redirects` none is followed: it counts as the status that it is. `headers` hold nothing secret: they go to every hop,
+    and win over our own.
     """
 
     timeout_s: float = 30
@@ -59,6 +60,7 @@ class Terms:
     ca_bundle: str = ""
     accept: str = ACCEPT
     redirects: bool = True
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +168,7 @@ class Asking:
             conditions = {"If-None-Match": old.etag, "If-Modified-Since": old.last_modified}
             headers |= {name: value for name, value in conditions.items() if _VERBATIM.fullmatch(value)}
             headers["A-IM"] = "feed"  # RFC 3229, and the `feed` that feed servers know: only what is new
+        headers |= dict(self.terms.headers)
         request = requests.PreparedRequest()  # the session's own way merges settings that we never have: 0.2 ms
         request.method, request.url = "GET", target.url
         if self.sent is not None:

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
 
-from aggregator.config.models import Images, Site
+from aggregator.config.images import Images
+from aggregator.config.models import Site
 from aggregator.config.sources import AskedSource, JsonSource, PageSource
 from aggregator.ingest.feed import parse_feed
 from aggregator.ingest.hubs import hub_of

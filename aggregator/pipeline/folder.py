@@ -8,7 +8,8 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from aggregator.config.models import Config, Images, Site
+from aggregator.config.images import Images
+from aggregator.config.models import Config, Site
 from aggregator.config.sources import FrontMatterSource
 from aggregator.errors import IngestError
 from aggregator.ingest.folder import FileStat, scan

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aggregator.config.models import Images
+from aggregator.config.images import Images
 from aggregator.images.proxies import BUILT_IN, Proxy, ProxyTable
 
 

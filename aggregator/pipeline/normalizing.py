@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 
 from lxml.html import HtmlElement
 
-from aggregator.config.models import Images, Site
+from aggregator.config.images import Images
+from aggregator.config.models import Site
 from aggregator.config.sources import FrontMatterSource, Source, WebSource
 from aggregator.images.placeholders import is_placeholder
 from aggregator.images.rewrite import rewrite_images

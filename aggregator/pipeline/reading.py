@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from aggregator.config.models import Images, Site
+from aggregator.config.images import Images
+from aggregator.config.models import Site
 from aggregator.config.sources import FrontMatterSource
 from aggregator.errors import IngestError
 from aggregator.ingest.folder import FileStat, read, shown

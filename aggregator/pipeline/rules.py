@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from aggregator.config.models import Images, Site
+from aggregator.config.images import Images
+from aggregator.config.models import Site
 from aggregator.config.sources import FrontMatterSource, Source
 from aggregator.store.codec import digest
 
@@ -22,10 +23,13 @@ _DECIDES = {
     "link",
     "fulltext",
 }
+# … and of images; the others are for publishing, which needs no post to be made anew.
+_DECIDES_IMAGES = {"unwrap", "proxies", "placeholders", "trackers"}
 
 
 def rules_digest(site: Site, source: Source, images: Images) -> str:
     """Names everything that decides what a draft of this source becomes; when it changes, the posts are made anew."""
     decides = _DECIDES if isinstance(source, FrontMatterSource) else _DECIDES - {"link"}  # a page's selector
     said = source.model_dump_json(include=decides)
-    return digest(str(NORMALIZER_VERSION), said, site.timezone, site.language, images.model_dump_json())
+    of_images = images.model_dump_json(include=_DECIDES_IMAGES)
+    return digest(str(NORMALIZER_VERSION), said, site.timezone, site.language, of_images)

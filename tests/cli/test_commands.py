@@ -64,13 +64,13 @@ def test_a_failed_source_is_exit_1_and_the_rest_is_published(aggregator, config)
 
 
 def test_a_faulty_configuration_is_exit_2_lists_all_and_touches_nothing(aggregator, config):
-    config.write_text(CONFIG + "  - {name: x, type: fed}\nfeds: []\nimages: {rules: []}\n")
+    config.write_text(CONFIG + "  - {name: x, type: fed}\nfeds: []\nby_category: {match: x}\n")
     said = aggregator("run", "-c", config)
     assert said.code == 2
     assert said.err.splitlines() == [
         f"{config}:7: sources[1].type: must be front-matter, feed, rsshub, opml, page or json (did you mean feed?)",
         f"{config}:8: feds: unknown key (did you mean feeds?)",
-        f"{config}:9: images.rules: is not supported yet",
+        f"{config}:9: by_category.match: is not supported yet",
     ]
     assert sorted(file.name for file in config.parent.iterdir()) == ["a.yaml", "posts"]
 

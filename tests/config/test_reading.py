@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from aggregator.config.document import dotted
 from aggregator.config.fields import interval
-from aggregator.config.models import ByCategory, Config, FeedConfig, Images, ProxyRow
+from aggregator.config.images import ProxyRow
+from aggregator.config.models import ByCategory, Config, FeedConfig
 from aggregator.config.reading import NOT_YET_KEYS, find_faults, read_config
 from aggregator.config.schema import json_schema
 from aggregator.config.sources import FeedSource, FrontMatterSource, JsonSource, PageSource, RsshubSource
@@ -101,16 +102,16 @@ def test_a_fault_in_an_included_file_names_that_file(write):
 def test_what_is_not_built_yet_is_refused_by_name(write):
     file = write(
         "a.yaml",
-        f"sources:{POSTS}images:\n  rules: []\nfeeds:\n  - {{slug: x, title: X, match: a}}\n",
+        f"sources:{POSTS}feeds:\n  - {{slug: x, title: X, match: a}}\nby_category:\n  match: b\n",
     )
     assert faults_of(file) == [
-        "a.yaml:6: images.rules: is not supported yet",
-        "a.yaml:8: feeds[0].match: is not supported yet",
+        "a.yaml:6: feeds[0].match: is not supported yet",
+        "a.yaml:8: by_category.match: is not supported yet",
     ]
 
 
 def test_what_is_built_is_not_called_unsupported():
-    models = {"": Config, "images": Images, "feeds[]": FeedConfig, "by_category": ByCategory}
+    models = {"": Config, "feeds[]": FeedConfig, "by_category": ByCategory}
     assert NOT_YET_KEYS.keys() <= models.keys()
     for where, keys in NOT_YET_KEYS.items():
         assert not keys & set(models[where].model_fields)
