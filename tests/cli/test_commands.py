@@ -275,6 +275,6 @@ def test_image_tells_by_which_rule_it_is_published(aggregator, config):
     assert "by         images.rules[1] (wrap)" in said
     url = "https://wx1.sinaimg.cn/a.jpg"
     [signed] = json.loads(aggregator("image", "-c", config, "--source", "blog", "--json", url).out)
-    assert signed["published"].startswith("http://localhost:8000/img/")
+    assert signed["published"].startswith("https://feeds.example.com/img/")
     [again] = json.loads(aggregator("image", "-c", config, "--source", "blog", "--json", signed["published"]).out)
     assert again == {**signed, "url": signed["published"]}
