@@ -209,7 +209,7 @@ def prepared(place: Place, routes: Any = ()) -> tuple[Any, Documents, Observer, 
 @contextmanager
 def listening(app: Any, documents: Any, **options: Any) -> Iterator[Server]:
     """A server in a thread."""
-    server = Server(app, documents, "127.0.0.1", 0, **{"sweep_s": 0.1, "grace_s": 1, **options})
+    server = Server(app, (documents,), "127.0.0.1", 0, **{"sweep_s": 0.1, "grace_s": 1, **options})
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
