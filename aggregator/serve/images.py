@@ -137,15 +137,17 @@ class Images:
 
     async def _opened(self) -> tuple[ImageProxy, Config]:
         """The proxy by the configuration in force; another one where another says something else of images."""
-        config, proxy = self._running.config, self._proxy
-        if proxy is None or self._config is None or not _is_same(config, self._config):
-            proxy = await self._flights.once(("open", id(config)), self._in, self._reading, self._open, config)
-            if config is not self._running.config:
-                return await self._opened()
-            if proxy is not self._proxy:  # else another request has put it there
-                self._replace(proxy)
+        config = self._running.config
+        if self._proxy is not None and self._config is not None and _is_same(config, self._config):
+            self._config = config
+            return self._proxy, config
+        opened: ImageProxy = await self._flights.once(("open", id(config)), self._in, self._reading, self._open, config)
+        if config is not self._running.config:
+            return await self._opened()
+        if opened is not self._proxy:  # else another request has put it there
+            self._replace(opened)
         self._config = config
-        return proxy, config
+        return opened, config
 
     def _replace(self, proxy: ImageProxy) -> None:
         """Goes on with another proxy: nothing that is in memory holds."""
