@@ -12,6 +12,7 @@ from aggregator.serve.replies import no_part, part
 # A month, as long as we take it to be what the origin has; not `immutable`, because the origin may change it.
 _HELD = b"public, max-age=2592000, stale-if-error=31536000"
 _FAILURE_HOLDS_S = 60  # a reader that asks again gets what is then known
+_BEHIND_S = 2  # that `Date` may be late: no Last-Modified may be later (RFC 9110 §8.8.2.1)
 _CROSS: Headers = (
     (b"cross-origin-resource-policy", b"cross-origin"),  # pages that isolate themselves show it, too
     (b"access-control-allow-origin", b"*"),
@@ -31,7 +32,7 @@ class Shown:
         self.body, self.media_type = body, media_type.encode()
         self.holds_until = holds_until
         self.etag = Document("", body, "").etag.encode()
-        self.modified = int(modified)
+        self.modified = int(modified) - _BEHIND_S
         self._varies: Headers = ((b"vary", b"Accept"),) if varies else ()
         self._kept: Headers = ((b"etag", self.etag), (b"cache-control", _HELD), *self._varies, *_CROSS)
         self._described: Headers = (

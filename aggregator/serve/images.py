@@ -34,11 +34,10 @@ from aggregator.serve.running import Running
 
 T = TypeVar("T")
 
-MEMORY_BYTES = 48_000_000
-_LARGEST_IN_MEMORY = 4_000_000  # bytes; a few of these would leave no room for what is shown often
+MEMORY_BYTES = 64_000_000
 _MOST_TARGETS = 20_000  # paths of requests that are known to be images
 _FETCHING, _PER_HOST = 16, 4  # at a time
-_MOST_IN_LINE, _MOST_OF_A_HOST = 256, 64  # a page with a hundred pictures is asked for by a browser six at a time
+_MOST_IN_LINE, _MOST_OF_A_HOST = 1000, 200  # over HTTP/2 a browser asks for all pictures of a page at once
 _READING, _SCALING = 2, 1  # threads: a picture of 50 megapixels takes 150 MB while it is scaled
 _PATIENCE_S = 60.0  # that a reader waits, with the time in line
 _STALE_PATIENCE_S = 3.0  # where there is an older image to show
@@ -230,10 +229,9 @@ class Images:
         return shown
 
     def _put(self, key: tuple[str, bool], shown: Shown) -> None:
+        """Keeps an image in memory, a large one too: a hundred slow readers of it share its bytes."""
         former = self._shown.pop(key, None)
         self._size -= len(former.body) if former is not None else 0
-        if len(shown.body) > _LARGEST_IN_MEMORY:
-            return
         self._shown[key] = shown
         self._size += len(shown.body)
         while self._size > self._room and len(self._shown) > 1:
