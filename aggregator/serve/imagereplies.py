@@ -76,8 +76,3 @@ def failed(status: int, text: str, left_s: float) -> Answer:
     held_s = max(min(int(left_s), _FAILURE_HOLDS_S), 1)
     headers: Headers = ((b"retry-after", b"%d" % max(int(left_s), 1)),) if status == 503 else ()
     return plain(status, (*headers, *_CROSS), text, held=b"public, max-age=%d" % held_s)
-
-
-def busy() -> Answer:
-    """503: too many wait already."""
-    return plain(503, ((b"retry-after", b"5"), *_CROSS))

@@ -18,9 +18,10 @@ from starlette.types import Receive, Scope, Send
 
 from aggregator.config.models import Config
 from aggregator.errors import FetchError
+from aggregator.pipeline.imagerules import signing_key
 from aggregator.pipeline.imaging.cache import Kept
 from aggregator.pipeline.imaging.failures import Failure, Failures, host_of
-from aggregator.pipeline.imaging.proxy import HOLDS_S, ImageProxy, file_name, proxy_key
+from aggregator.pipeline.imaging.proxy import HOLDS_S, ImageProxy, file_name
 from aggregator.pipeline.imaging.scaling import form_of
 from aggregator.serve import replies
 from aggregator.serve.answer import Answer, plain
@@ -158,7 +159,7 @@ class Images:
         self._size, self._failures = 0, Failures(self._clock)
 
     def _open(self, config: Config) -> ImageProxy:
-        key = proxy_key(config, self._running.store)
+        key = signing_key(config, self._running.store)
         return ImageProxy(config, key, clock=self._clock, resolve=self._resolve)
 
     async def _show(self, proxy: ImageProxy, config: Config, origin: str, takes_format: bool) -> Shown | Failure:

@@ -353,7 +353,7 @@ def test_a_store_that_fails_is_not_taken_for_a_wrong_signature(open_proxy, monke
         raise StoreError("locked")
 
     with open_proxy({"/a.png": response(PNG)}) as proxy:
-        monkeypatch.setattr(module, "proxy_key", fails)
+        monkeypatch.setattr(module, "signing_key", fails)
         with pytest.raises(StoreError):
             proxy.get()
         monkeypatch.undo()

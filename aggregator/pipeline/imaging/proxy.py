@@ -13,10 +13,8 @@ from aggregator.ingest.wire import Resolve
 from aggregator.pipeline.imaging.cache import ImageCache, Kept
 from aggregator.pipeline.imaging.fetching import ImageFetcher, picture_of
 from aggregator.pipeline.imaging.scaling import Form, scaled
-from aggregator.store.store import Store
 
 HOLDS_S = 30 * 86_400.0  # how long an image is taken to be what its origin has
-_KEY = "images key"  # in the store, for URLs that outlive restarts
 
 
 class ImageProxy:
@@ -65,18 +63,6 @@ class ImageProxy:
     def close(self) -> None:
         """Closes the connections that are kept."""
         self._fetcher.close()
-
-
-def proxy_key(config: Config, store: Store) -> str:
-    """What the paths are signed with: as configured, or a key that the store keeps; made when it is first needed."""
-    if config.images.key is not None:
-        return config.images.key.get_secret_value()
-    with store.read() as tx:
-        known = tx.settings.get(_KEY)
-    if known is not None:
-        return known
-    with store.write() as tx:
-        return tx.settings.minted(_KEY)
 
 
 def file_name(origin: str, suffix: str) -> str:
