@@ -15,7 +15,7 @@ from fnmatch import translate
 _TRACKERS = (
     # --- in feeds
     *("feeds.feedburner.com/~", "feeds2.feedburner.com/~", "feedproxy.google.com/~", "feedsportal.com", "pheedo.com"),
-    *("feeds.wordpress.com/1.0/", "stats.wordpress.com", "stats.wp.com", "pixel.wp.com", "medium.com/_/stat"),
+    *("feeds.wordpress.com/1.0/", "stats.wordpress.com", "stats.wp.com", "pixel.wp.com", "medium.com/_/stat?"),
     *("blogger.googleusercontent.com/tracker/", "api.flattr.com", "counter.theconversation.com"),
     # --- on pages
     *("google-analytics.com", "googletagmanager.com", "googleadservices.com", "doubleclick.net"),
