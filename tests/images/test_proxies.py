@@ -103,7 +103,7 @@ def test_a_proxied_url_unwraps_to_its_origin(name, url, origin):
 MET = (Path(__file__).parent / "data/image-proxies.csv").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("row", csv.DictReader(MET.splitlines()), ids=lambda row: row["proxy"])
+@pytest.mark.parametrize("row", list(csv.DictReader(MET.splitlines())), ids=lambda row: row["proxy"])
 def test_every_proxy_that_was_met_gives_its_origin(row):
     """URLs as they stood in posts; where there is no origin, it is not in the URL."""
     assert TABLE.unwrap(row["url"]).origin == (row["origin"] or row["url"])
