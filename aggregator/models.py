@@ -92,6 +92,17 @@ class Media:
 
 
 @dataclass(frozen=True, slots=True)
+class Mirrored:
+    """Our own copy of an image: where it lies below the output, and what it is; sizes in pixels, where they are known."""
+
+    path: str  # media/ab/ab….jpg
+    type: str
+    bytes: int
+    width: int | None = None
+    height: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Origin:
     """The web feed a post comes from, for RSS `<source>` and Atom `atom:source`."""
 

@@ -45,7 +45,7 @@ RESERVED_SLUGS = frozenset(
 )
 LINK_PARTS = frozenset({"path", "name", "year", "month", "day"})  # of the template for posts without a link
 # Parts of an origin in a template that wraps it, and signatures over it.
-ORIGIN_PARTS = frozenset({"href", "href:q", "b64", "hex", "scheme", "host", "path", "query"})
+ORIGIN_PARTS = frozenset({"href", "href:q", "b64", "b64:padded", "hex", "scheme", "host", "path", "query"})
 SIGNED_PARTS = frozenset({"camo", "miniflux", "imgproxy", "thumbor"})
 ADAPTIVE = "adaptive"  # `every`: as often as the source's posts come
 _ROUTE = r"/[^?#\s]*"
@@ -259,10 +259,12 @@ def _wrap_template(value: str) -> str:
     if unknown := [part for part in parts if part not in ORIGIN_PARTS | SIGNED_PARTS]:
         known = ", ".join(f"{{{name}}}" for name in sorted(ORIGIN_PARTS | SIGNED_PARTS))
         raise ValueError(f"does not know {{{unknown[0]}}}; there are {known}")
-    if {"href", "href:q", "b64", "hex"}.isdisjoint(parts) and not {"host", "path"} <= set(parts):
+    if {"href", "href:q", "b64", "b64:padded", "hex"}.isdisjoint(parts) and not {"host", "path"} <= set(parts):
         raise ValueError("holds no origin: it needs {href}, {href:q}, {b64} or {hex}, or else {host} and {path}")
     if len(parts) != len(set(parts)):
         raise ValueError("names a part twice")
+    if "#" in value:
+        raise ValueError("has a fragment, which no server is sent")
     return _http_url(value)
 
 

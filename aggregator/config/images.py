@@ -84,7 +84,7 @@ class ImageRule(Model):
     wrap: WrapTemplate | None = Field(
         None,
         description="A URL with the origin in it, such as `https://wsrv.nl/?url={href:q}`. The parts are `{href}`, `{href:q}` "
-        "(percent-encoded), `{b64}`, `{hex}`, `{scheme}`, `{host}`, `{path}`, `{query}`, and the signatures `{camo}`, "
+        "(percent-encoded), `{b64}`, `{b64:padded}`, `{hex}`, `{scheme}`, `{host}`, `{path}`, `{query}`, and the signatures `{camo}`, "
         "`{miniflux}`, `{imgproxy}`, `{thumbor}`.",
     )
     key: SecretStr | None = Field(

@@ -12,7 +12,7 @@ from lxml.html import HtmlElement
 from aggregator.images.placeholders import is_placeholder
 from aggregator.images.srcset import Candidate, parse_srcset, write_srcset
 
-__all__ = ["LAZY", "is_placeholder", "rewrite_images"]
+__all__ = ["LAZY", "is_placeholder", "leads_to_image", "rewrite_images"]
 
 # Where scripts that load images late keep the real URL; the first that can be used wins.
 LAZY_SRC = (
@@ -208,7 +208,7 @@ class _Pass:
         if image is None or target is None or target.startswith("data:"):
             return
         origin = self._unwrap(target)
-        if origin != target and (origin == image.get("src") or _IMAGE_PATH.fullmatch(origin)):
+        if origin != target and (origin == image.get("src") or leads_to_image(origin)):
             element.attrib["href"] = self._resolve(origin) or target
 
     def _noscript(self, element: HtmlElement) -> None:
@@ -230,6 +230,11 @@ class _Pass:
             element.tag = _OPEN  # two different images
             return
         element.tag = _GONE
+
+
+def leads_to_image(url: str) -> bool:
+    """Whether the path of a URL ends as those of images do."""
+    return _IMAGE_PATH.fullmatch(url) is not None
 
 
 def _neighbour(element: HtmlElement) -> HtmlElement | None:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from pydantic import SecretStr
 
+from aggregator import __version__
 from aggregator.config.models import Config
 from aggregator.config.sources import RsshubInstance, RsshubSource, WebSource
 from aggregator.errors import IngestError
 from aggregator.ingest.credentials import NO_CREDENTIALS, Credentials, within_url
 from aggregator.ingest.feedurls import without_userinfo
 from aggregator.ingest.http import Terms
+from aggregator.ingest.robots import AGENT
 from aggregator.ingest.rsshub import order, route_url
 from aggregator.store.codec import digest
 from aggregator.store.sources import SourceState
@@ -47,6 +51,12 @@ class Address:
         for one in secret:
             body = one.redact_bytes(body)
         return body.decode(errors="replace").encode(charset) if charset else body
+
+
+def user_agent(config: Config) -> str:
+    """What we call ourselves, with where to complain."""
+    contact = quote(config.fetch.contact or config.site.base_url, safe=string.punctuation)  # a header is ASCII
+    return f"{AGENT}/{__version__} (+{contact})"
 
 
 def asked_digest(source: WebSource) -> str:

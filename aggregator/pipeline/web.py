@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import resource
-import string
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,9 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
-from aggregator import __version__
 from aggregator.config.models import Config
 from aggregator.config.sources import FeedSource, OpmlSource, PageSource, RsshubSource, WebSource
 from aggregator.errors import AggregatorError, AskedToWait, FetchError, HttpStatus, IngestError, Refused, TooLarge
@@ -23,14 +21,14 @@ from aggregator.ingest.gate import Gate
 from aggregator.ingest.hosts import scope_of
 from aggregator.ingest.http import Fetcher, Terms
 from aggregator.ingest.politeness import retry_after_s
-from aggregator.ingest.robots import AGENT, Rules, allowed, read_robots, robots_url, rules_of
 from aggregator.ingest.robots import MAX_BYTES as ROBOTS_BYTES
+from aggregator.ingest.robots import Rules, allowed, read_robots, robots_url, rules_of
 from aggregator.ingest.rsshub import is_instance_fault
 from aggregator.ingest.sniff import looks_like_html
 from aggregator.models import Fetched, NotModified, Validators
 from aggregator.normalize.text import clean_text
 from aggregator.pipeline.remembering import Place, conditions
-from aggregator.pipeline.terms import Address, addresses, bare, terms_of
+from aggregator.pipeline.terms import Address, addresses, bare, terms_of, user_agent
 from aggregator.store.sources import SourceState
 
 _MOST_HOSTS = 1024  # whose connections are kept
@@ -79,9 +77,8 @@ class Asker:
         self._rules: dict[str, Rules] = {}  # of each robots.txt in this run
         fetch = config.fetch
         self.gate = gate or gate_of(config)
-        contact = quote(fetch.contact or config.site.base_url, safe=string.punctuation)  # a header is ASCII
         self._fetcher = Fetcher(
-            f"{AGENT}/{__version__} (+{contact})",
+            user_agent(config),
             pool=min(_MOST_HOSTS, files_to_spare() // 3),
             per_host=fetch.per_host,
             gate=_PoliteGate(self.gate, self._check),

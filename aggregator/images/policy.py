@@ -1,0 +1,135 @@
+"""What is published instead of an image's origin: the first rule that matches it and can do its job."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import translate
+from typing import NamedTuple
+
+from aggregator.images.templates import Template
+
+MAX_DEPTH = 3  # proxies of our own, one around the other, that are taken off
+
+Way = Callable[[str], str | None]
+_HOST = re.compile(r"https?://(?:[^/?#@]*@)?([^/?#:]+)", re.IGNORECASE)
+
+
+class Published(NamedTuple):
+    """What becomes of an image: its URL, None where it is not to be shown; its origin; and the rule that did it.
+
+    Without a rule that matches it is linked to, and `rule` is empty.
+    """
+
+    url: str | None
+    origin: str
+    rule: str = ""
+    action: str = "link"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule: the globs that an image must match, and what happens to it."""
+
+    name: str
+    action: str  # link | wrap | proxy | mirror | drop
+    hosts: tuple[str, ...] = ("*",)
+    sources: tuple[str, ...] = ()
+    feeds: tuple[str, ...] = ()
+    template: Template | None = None
+    _hosts: re.Pattern[str] | None = field(init=False, repr=False, compare=False)
+    _sources: re.Pattern[str] | None = field(init=False, repr=False, compare=False)
+    _feeds: re.Pattern[str] | None = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        hosts = tuple(glob.lower() for glob in self.hosts)
+        for name, globs in (("_hosts", hosts), ("_sources", self.sources), ("_feeds", self.feeds)):
+            object.__setattr__(self, name, _any_of(globs))
+
+    def is_for(self, host: str, source: str, feed: str | None) -> bool:
+        """Whether it is for images of this host, in posts of this source, in this feed; None: in some feed or other."""
+        return (
+            (self._hosts is None or self._hosts.match(host) is not None)
+            and (self._sources is None or self._sources.match(source) is not None)
+            and (self._feeds is None or feed is None or self._feeds.match(feed) is not None)
+        )
+
+
+class Policy:
+    """The rules, and how each thing that they can say is done.
+
+    `ways` give the URL that an action publishes for an origin, or None where it cannot: `proxy` and `mirror`. `unwrap`
+    takes the proxies of others off, and `own` what we ourselves once put in front. `place` is where we publish: what
+    lies there below `media/` is ours already, and stays as it is.
+    """
+
+    def __init__(
+        self,
+        rules: Sequence[Rule],
+        *,
+        ways: Mapping[str, Way],
+        own: Sequence[Way] = (),
+        unwrap: Callable[[str], str] = lambda url: url,
+        place: str = "",
+    ) -> None:
+        self._rules, self._ways, self._unwrap = tuple(rules), ways, unwrap
+        self._own = (*own, *(rule.template.unwrap for rule in rules if rule.template is not None))
+        self._copies = f"{place}media/" if place else ""
+
+    def publish(self, url: str, *, source: str, feed: str = "") -> Published:
+        """What is published for the image at a URL of a post; `feed` is the slug, empty on a post's own page."""
+        if self._copies and url.startswith(self._copies):
+            return Published(url, url)
+        origin = self.origin(url)
+        for rule in self.matching(origin, source, feed):
+            if rule.action == "drop":
+                return Published(None, origin, rule.name, rule.action)
+            made = self._made(rule, origin)
+            if made is not None:
+                return Published(made, origin, rule.name, rule.action)
+        return Published(origin, origin)
+
+    def origin(self, url: str) -> str:
+        """The URL without what we ourselves put in front of it, now or formerly, and without the proxies of others."""
+        origin = url
+        for _ in range(MAX_DEPTH):
+            taken_off = next(
+                (found for way in self._own if (found := way(origin)) is not None and found != origin), None
+            )
+            if taken_off is None:
+                break
+            origin = taken_off
+        return url if origin == url else self._unwrap(origin)
+
+    def matching(self, origin: str, source: str, feed: str | None) -> Iterator[Rule]:
+        """The rules that are for an image, in order; for one in any feed, where `feed` is None."""
+        found = _HOST.match(origin)
+        if found is not None:
+            host = found[1].lower()
+            yield from (rule for rule in self._rules if rule.is_for(host, source, feed))
+
+    def wants_mirror(self, url: str, *, source: str) -> bool:
+        """Whether a copy of an image may be published, in whatever feed: no rule before decides otherwise in all of them."""
+        origin = self.origin(url)
+        for rule in self.matching(origin, source, None):
+            if rule.action == "mirror":
+                return True
+            if not rule.feeds and (rule.action == "drop" or self._made(rule, origin) is not None):
+                return False
+        return False
+
+    def _made(self, rule: Rule, origin: str) -> str | None:
+        if rule.action == "link":
+            return origin
+        if rule.template is not None:
+            return rule.template.wrap(origin)
+        way = self._ways.get(rule.action)
+        return None if way is None else way(origin)
+
+
+def _any_of(globs: Sequence[str]) -> re.Pattern[str] | None:
+    """A pattern for any of the globs; None for what everything matches."""
+    if not globs or "*" in globs:
+        return None
+    return re.compile("|".join(translate(glob) for glob in globs))

@@ -1,0 +1,1 @@
+"""Images as bytes: fetched, kept and served."""

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aggregator.images.policy import Policy, Published, Rule
+from aggregator.images.prefixes import without_prefix
+from aggregator.images.templates import Template
+
+WESERV = Template("https://wsrv.nl/?url={href:q}")
+PHOTON = Template("https://i0.wp.com/{host}{path}?ssl=1")
+URL = "https://wx1.sinaimg.cn/large/a.jpg"
+
+
+def policy(*rules, **more):
+    more = {"ways": {"proxy": "https://we.example/img/{}".format, "mirror": lambda _: None}} | more
+    return Policy(rules, **more)
+
+
+def test_without_a_rule_an_image_is_linked_to():
+    assert policy().publish(URL, source="blog") == Published(URL, URL)
+
+
+def test_the_first_rule_that_matches_wins():
+    rules = policy(
+        Rule("0", "drop", hosts=("ads.example",)),
+        Rule("1", "proxy", hosts=("*.SINAIMG.cn",)),
+        Rule("2", "wrap", template=WESERV),
+    )
+    assert rules.publish("https://ads.example/a.jpg", source="blog").url is None
+    assert rules.publish(URL, source="blog") == Published(f"https://we.example/img/{URL}", URL, "1", "proxy")
+    assert rules.publish("http://e.example/a", source="blog").url == "https://wsrv.nl/?url=http%3A%2F%2Fe.example%2Fa"
+
+
+def test_a_rule_may_be_for_some_sources_or_feeds():
+    rules = policy(
+        Rule("0", "proxy", sources=("weibo-*",)), Rule("1", "wrap", feeds=("category/编程*",), template=WESERV)
+    )
+    assert rules.publish(URL, source="weibo-a").action == "proxy"
+    assert rules.publish(URL, source="blog", feed="all").action == "link"
+    assert rules.publish(URL, source="blog", feed="category/编程/Docker").action == "wrap"
+
+
+def test_a_rule_that_cannot_do_its_job_leaves_it_to_the_next():
+    rules = policy(Rule("0", "mirror"), Rule("1", "wrap", template=PHOTON), Rule("2", "proxy"))
+    assert rules.publish("https://e.example/a.jpg", source="blog").rule == "1"
+    assert rules.publish("https://e.example/a.jpg?x=1", source="blog").rule == "2"
+    assert policy(Rule("0", "mirror")).publish(URL, source="blog").url == URL
+    assert policy(Rule("0", "proxy"), ways={}).publish(URL, source="blog").url == URL
+
+
+def test_what_we_put_in_front_is_taken_off_first_now_and_formerly():
+    former = "https://cors.example/?"
+    rules = policy(Rule("0", "wrap", template=WESERV), own=[lambda url: without_prefix(url, former)])
+    once = rules.publish(URL, source="blog").url
+    assert rules.publish(once, source="blog").url == once
+    assert rules.publish(f"{former}{once}", source="blog") == Published(once, URL, "0", "wrap")
+    assert rules.publish(f"{former}{former}{URL}", source="blog").url == once
+
+
+def test_what_others_put_around_what_we_put_in_front_is_taken_off_too():
+    rules = policy(Rule("0", "wrap", template=PHOTON), unwrap=lambda url: url.removeprefix("https://third.example/"))
+    wrapped = PHOTON.wrap("https://third.example/https://e.example/a.jpg")
+    assert rules.publish(wrapped, source="blog").origin == "https://e.example/a.jpg"
+
+
+def test_our_own_copies_stay_as_they_are():
+    rules = policy(Rule("0", "wrap", template=WESERV), place="https://we.example/")
+    own = "https://we.example/media/ab/ab.jpg"
+    assert rules.publish(own, source="blog") == Published(own, own)
+
+
+def test_an_image_is_mirrored_where_a_mirror_rule_may_come_to_it():
+    mirror = Rule("m", "mirror")
+    assert policy(mirror).wants_mirror(URL, source="blog")
+    assert policy(Rule("0", "link", hosts=("e.example",)), mirror).wants_mirror(URL, source="blog")
+    assert policy(Rule("0", "link", feeds=("all",)), mirror).wants_mirror(URL, source="blog")
+    assert policy(Rule("0", "wrap", template=PHOTON), mirror).wants_mirror(f"{URL}?x=1", source="blog")
+    assert not policy(Rule("0", "wrap", template=PHOTON), mirror).wants_mirror(URL, source="blog")
+    assert not policy(Rule("0", "drop"), mirror).wants_mirror(URL, source="blog")
+    assert not policy(Rule("0", "mirror", sources=("other",))).wants_mirror(URL, source="blog")
+
+
+_rules = st.lists(
+    st.builds(
+        lambda kind, hosts: Rule("r", "wrap" if isinstance(kind, Template) else kind, hosts=hosts, template=kind if isinstance(kind, Template) else None),
+        st.sampled_from(["link", "proxy", WESERV, PHOTON]),
+        st.sampled_from([("*",), ("*.cn",), ("e.example",)]),
+    ),
+    max_size=4,
+)  # fmt: skip
+_urls = st.sampled_from([URL, "http://e.example/a?b=1", "https://e.example/a.png", WESERV.wrap(URL), PHOTON.wrap(URL)])
+
+
+@given(_rules, _urls)
+def test_publishing_what_was_published_changes_nothing(rules, url):
+    own = [lambda url: without_prefix(url, "https://we.example/img/"), WESERV.unwrap, PHOTON.unwrap]
+    twice = Policy(rules, ways={"proxy": "https://we.example/img/{}".format}, own=own)
+    once = twice.publish(url, source="blog").url
+    assert twice.publish(once, source="blog").url == once
