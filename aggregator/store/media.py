@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, exists, func, select, update
 
+from aggregator.models import Mirrored
 from aggregator.store.following import Batch
 from aggregator.store.schema import media, media_leaving, media_uses
 from aggregator.store.sources import stamp, storable
@@ -32,17 +33,6 @@ class File(NamedTuple):
     def path(self) -> str:
         """Where it lies below the output: 256 folders hold a million files well."""
         return f"{DIRECTORY}/{self.hash[:2]}/{self.hash}.{self.suffix}"
-
-
-@dataclass(frozen=True, slots=True)
-class Mirrored:
-    """The copy of an image: its path below the output, its media type, its size in bytes and in pixels, where known."""
-
-    path: str
-    type: str
-    bytes: int
-    width: int | None
-    height: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 from builders import NOON, a_post, an_entry
 
-from aggregator.models import State
+from aggregator.models import Mirrored, State
 from aggregator.store.following import BEGINNING, changed_after
-from aggregator.store.media import Copy, File, MediaFigures, Mirrored, Missed, Wanted, media_id
+from aggregator.store.media import Copy, File, MediaFigures, Missed, Wanted, media_id
 
 CAT, DOG = "https://one.example/cat.png", "https://two.example/dog.jpg"
 
