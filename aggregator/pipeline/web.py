@@ -8,13 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from aggregator.config.models import Config
 from aggregator.config.sources import FeedSource, OpmlSource, PageSource, RsshubSource, WebSource
 from aggregator.errors import AggregatorError, AskedToWait, FetchError, HttpStatus, IngestError, Refused, TooLarge
 from aggregator.ingest.credentials import NO_CREDENTIALS
-from aggregator.ingest.feedurls import public_url, safe_url
+from aggregator.ingest.feedurls import host_of, public_url, safe_url
 from aggregator.ingest.gate import Gate
 from aggregator.ingest.http import Fetcher, Terms
 from aggregator.ingest.robots import MAX_BYTES as ROBOTS_BYTES
@@ -23,7 +22,7 @@ from aggregator.ingest.rsshub import is_instance_fault
 from aggregator.ingest.sniff import looks_like_html
 from aggregator.models import Fetched, NotModified, Validators
 from aggregator.normalize.text import clean_text
-from aggregator.pipeline.manners import Manners, PoliteGate
+from aggregator.pipeline.manners import Manners, PoliteGate, gate_of
 from aggregator.pipeline.remembering import Place, conditions
 from aggregator.pipeline.terms import Address, addresses, bare, terms_of, user_agent
 from aggregator.store.sources import SourceState
@@ -46,11 +45,6 @@ class Asked:
     place: Place
     redact: Callable[[str], str]
     notes: tuple[str, ...] = ()
-
-
-def gate_of(config: Config) -> Gate:
-    """Who may ask a host now, by a configuration; whoever asks in several rounds keeps one, so that pauses last."""
-    return Gate(config.fetch.per_host, config.fetch.min_gap_s)
 
 
 class Asker:
@@ -86,7 +80,7 @@ class Asker:
             url = state.url if state.url in known else next(iter(known), "")
         else:
             url = state.url or source.address
-        return _host(url) or f"file:{url}"
+        return host_of(url) or f"file:{url}"
 
     def ask(self, source: WebSource, state: SourceState) -> Asked:
         """What a source answers to its validators; raises IngestError. Of several instances, the first that serves."""
@@ -128,7 +122,7 @@ class Asker:
     def page(self, source: WebSource, url: str) -> Fetched | None:
         """The page that a post links to, for its full text; None where it cannot or may not be had."""
         # Posts link wherever they like: leave to reach a private network is for the source's own host.
-        is_own = _host(url) == _host(source.address)
+        is_own = host_of(url) == host_of(source.address)
         terms = terms_of(self.config, source, NO_CREDENTIALS, None if is_own else self.config.fetch.allow_private)
         try:
             if source.robots:
@@ -238,10 +232,3 @@ def read_local(file: str, max_bytes: int) -> Fetched:
         return Fetched(path.read_bytes(), path.as_uri(), {}, Validators())
     except OSError as error:
         raise FetchError(f"{path} cannot be read: {error.strerror}", url=path.as_uri()) from error
-
-
-def _host(url: str) -> str:
-    try:
-        return (urlsplit(url).hostname or "").rstrip(".")
-    except ValueError:
-        return ""

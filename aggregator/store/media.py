@@ -14,13 +14,15 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, bindparam, delete, exists, func, select, update
 
 from aggregator.models import Mirrored
-from aggregator.store.following import Batch
+from aggregator.store.following import BEGINNING, Batch, changed_after
 from aggregator.store.schema import media, media_leaving, media_uses
+from aggregator.store.settings import Settings
 from aggregator.store.sources import stamp, storable
 from aggregator.store.upsert import insert_rows
 
 DIRECTORY = "media"
 _CHUNK = 500  # ids in one statement
+_CURSOR = "media"  # the setting that says which posts were looked at: by which rules, and how far
 
 
 class File(NamedTuple):
@@ -125,14 +127,18 @@ class Media:
         rows = self._connection.execute(query.order_by(found.c.place, found.c.newest.desc(), found.c.id).limit(most))
         return [Due(*row) for row in rows]
 
+    def size(self) -> int:
+        """How large all copies are together, in bytes."""
+        files = select(media.c.hash, media.c.bytes).where(media.c.hash != "").distinct().subquery()
+        return int(self._connection.execute(select(func.sum(files.c.bytes))).scalar() or 0)
+
     def figures(self) -> MediaFigures:
         """How it stands; looks at every row."""
-        files = select(media.c.hash, media.c.bytes).where(media.c.hash != "").distinct().subquery()
-        copies, size = self._connection.execute(select(func.count(), func.sum(files.c.bytes)).select_from(files)).one()
+        copies = select(func.count(media.c.hash.distinct())).where(media.c.hash != "")
         failed = select(func.count()).where(media.c.hash == "", media.c.failures > 0)
         waiting = select(func.count()).where(media.c.hash == "", media.c.failures == 0)
-        counts = (self._connection.execute(query).scalar() or 0 for query in (waiting, failed))
-        return MediaFigures(copies, int(size or 0), *counts)
+        copied, waits, misses = (self._connection.execute(query).scalar() or 0 for query in (copies, waiting, failed))
+        return MediaFigures(copied, self.size(), waits, misses)
 
     def unshown(self) -> Iterator[tuple[File, int]]:
         """The copies that no live post shows, and their sizes in bytes, the oldest first."""
@@ -149,8 +155,16 @@ class Media:
 
     # -- what posts show ----------------------------------------------------------------------------------------------
 
-    def refer(self, batch: Batch, shown: Mapping[int, Sequence[Wanted]]) -> None:
-        """Remembers what the posts of a batch show, by post; what is shown no more and has no copy is forgotten."""
+    def unseen(self, rules: str, limit: int) -> Batch:
+        """The next posts that changed since it was noted what they show by these rules; without any, a look into an index."""
+        said, _, cursor = (Settings(self._connection).get(_CURSOR) or "").partition(" ")
+        return changed_after(self._connection, cursor if said == rules else BEGINNING, limit)
+
+    def refer(self, rules: str, batch: Batch, shown: Mapping[int, Sequence[Wanted]]) -> None:
+        """Notes what the posts of a batch show, by post; what is shown no more and has no copy is forgotten.
+
+        `rules` is a word that names those by which a copy is wanted.
+        """
         pairs = (media_uses.c.post_id, media_uses.c.media_id)
         before = {
             (post, image)
@@ -166,6 +180,7 @@ class Media:
         insert_rows(self._connection, media_uses, added)
         self._want({media_id(one.origin): one for wanted in shown.values() for one in wanted})
         self._forget(image for _, image in gone)
+        Settings(self._connection).put(_CURSOR, f"{rules} {batch.cursor}")
 
     def shown_by(self, ids: Collection[int]) -> set[int]:
         """The live posts that show any of these images."""

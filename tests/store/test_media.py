@@ -28,7 +28,7 @@ def refer(store, shown):
     """Has posts (by object) show these origins, as if all posts had been looked at just now."""
     with store.write() as tx:
         batch = changed_after(tx.media._connection, BEGINNING, 100)
-        tx.media.refer(batch, {post.id: wanted(post, *origins) for post, origins in shown.items()})
+        tx.media.refer("rules", batch, {post.id: wanted(post, *origins) for post, origins in shown.items()})
 
 
 def a_copy(origin, content="c0ffee", size=10, **fields):
@@ -154,6 +154,23 @@ def test_a_lost_copy_is_due_again_for_those_who_show_it(store):
     assert sorted(due(store)) == [CAT, DOG]
     refer(store, {post: [DOG]})
     assert due(store) == [DOG]
+
+
+def test_each_change_of_a_post_is_looked_at_once_and_all_of_them_under_other_rules(store):
+    one, two, held = a_post("a"), a_post("a"), a_post("a", state=State.HELD)
+    put(store, one, two, held)
+
+    def look(rules, limit=2):
+        with store.write() as tx:
+            batch = tx.media.unseen(rules, limit)
+            tx.media.refer(rules, batch, {})
+            return len(batch.ids)
+
+    assert [look("first") for _ in range(3)] == [2, 1, 0]
+    assert look("second", 9) == 3
+    with store.write() as tx:
+        tx.posts.withdraw([one.id], NOON)
+    assert [look("second"), look("second")] == [1, 0]
 
 
 def test_an_origin_that_only_shares_the_hash_of_another_has_no_copy(store, monkeypatch):
