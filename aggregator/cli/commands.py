@@ -311,24 +311,16 @@ def image(
     urls: Annotated[list[str], typer.Argument(metavar="URL...", help="Image URLs, as they stand in posts.")],
     config: ConfigOption = Path(DEFAULT_CONFIG),
     *,
+    source: Annotated[str, typer.Option(help="As if in a post of this source.")] = "",
+    feed: Annotated[str, typer.Option(help="As if in this feed; otherwise on a page of its own.")] = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Show what an image URL unwraps to, by which rule, and what it is published as."""
-    from aggregator.config.images import Images  # noqa: PLC0415
-    from aggregator.config.reading import read_config  # noqa: PLC0415
-    from aggregator.pipeline.images import explain_image, proxy_table  # noqa: PLC0415
+    """Show the way of an image URL: what it unwraps to, what it is published as, and by which rules."""
+    from aggregator.cli.imageway import as_data, image_ways, in_words  # noqa: PLC0415
 
     is_default = str(config) == DEFAULT_CONFIG and not config.exists()
-    table = proxy_table(Images.model_validate({}) if is_default else read_config(config).images)
-    found = [explain_image(table, url) for url in urls]
-    if as_json:
-        typer.echo(_json(found))
-        return
-    for row in found:
-        typer.echo(
-            f"{row['url']}\n  origin     {row['origin']}\n  rule       {row['rule'] or 'none: it is no proxy we know'}"
-        )
-        typer.echo(f"  published  {row['published']}")
+    found = image_ways(None if is_default else config, urls, source=source, feed=feed)
+    typer.echo(_json([as_data(way) for way in found]) if as_json else "\n".join(map(in_words, found)))
 
 
 @app.command()

@@ -13,6 +13,7 @@ from functools import partial
 from aggregator.config.models import Config
 from aggregator.errors import PublishError
 from aggregator.models import Feed
+from aggregator.pipeline.imagerules import ImageRules, image_rules
 from aggregator.pipeline.results import FeedResult, Workers
 from aggregator.publish.manifest import is_inside
 from aggregator.publish.permalinks import DIRECTORY, post_directory
@@ -45,10 +46,11 @@ class PostPages:
         rule = self.config.by_category
         # A category may lose its feed where it needs several posts; a page that does not change cannot follow that.
         is_linked = rule.enabled and rule.min_posts == 1
-        recipe = digest(self.version, repr(self.site), str(self.config.output), repr((is_linked, rule.depth)))
         folder = self.config.output / DIRECTORY
         with self.store.read() as tx:
-            newest = tx.feeds.newest_write()
+            newest, images = tx.feeds.newest_write(), image_rules(self.config, tx)
+        said = (self.version, repr(self.site), str(self.config.output), repr((is_linked, rule.depth)), images.recipe())
+        recipe = digest(*said)
         is_known = state is not None and state.recipe == recipe and (not state.posts or folder.is_dir())
         since = state.rendered if state is not None and is_known and not force else -1
         if since == newest:
@@ -63,7 +65,7 @@ class PostPages:
                 {one.path: feed.directory for feed in feeds if (one := category_of(feed))} if is_linked else {}
             )
             try:
-                result, count = self._bring_up_to_date(shown, gone, directories, is_complete=since < 0)
+                result, count = self._bring_up_to_date(shown, gone, images, directories, is_complete=since < 0)
             except PublishError as error:
                 result = FeedResult("", error=str(error))
             yield from [result] if result.written or result.unchanged or result.error else []
@@ -73,7 +75,13 @@ class PostPages:
             tx.feeds.rendered([FeedState(DIRECTORY, recipe, newest, count, None)])
 
     def _bring_up_to_date(
-        self, shown: Sequence[int], gone: Sequence[int], directories: dict[str, str], *, is_complete: bool
+        self,
+        shown: Sequence[int],
+        gone: Sequence[int],
+        images: ImageRules,
+        directories: dict[str, str],
+        *,
+        is_complete: bool,
     ) -> tuple[FeedResult, int]:
         """What was written, and how many pages there are now; `shown` are all of them where it `is_complete`."""
         folder = self.config.output / DIRECTORY
@@ -86,18 +94,18 @@ class PostPages:
         if shown:
             writer.clean_up(wanted)  # a killed run was writing these, if any: they are still to be written
             writer.register(wanted)
-        result = self._render(shown, directories)
+        result = self._render(shown, images, directories)
         if not keep >= before:
             writer.remove_stale(set(keep))
         return result, len(keep)
 
-    def _render(self, shown: Sequence[int], directories: dict[str, str]) -> FeedResult:
+    def _render(self, shown: Sequence[int], images: ImageRules, directories: dict[str, str]) -> FeedResult:
         """Renders and writes pages, in processes where there are many."""
         if not shown:
             return FeedResult("")
         from aggregator.pipeline.rendering import render_posts  # noqa: PLC0415 - its libraries, only where needed
 
-        work = partial(render_posts, self.store.url, self.site, self.config.output, directories)
+        work = partial(render_posts, self.store.url, self.site, self.config.output, images, directories)
         executor = None
         if len(shown) >= _PARALLEL_FROM:
             self.store.close()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from aggregator import __version__
 from aggregator.config.models import Config, FeedConfig
 from aggregator.models import ROOT, Category, Feed
+from aggregator.pipeline.imagerules import KEY, ImageRules, image_rules, needs_key
 from aggregator.pipeline.postpages import PostPages
 from aggregator.pipeline.private import PRIVATE, give_token, tokens
 from aggregator.pipeline.results import FeedResult, Workers
@@ -65,10 +66,14 @@ class Regenerator:
         return [job.feed.slug for job in self._stale(self.feeds(), Writer(self.config.output), force=False)]
 
     def house(self) -> None:
-        """Gives categories that are new a directory, and private feeds a token, for good: they are part of URLs."""
+        """Makes, for good, what will be part of URLs: directories of categories, tokens of private feeds, a key for images."""
         with self.store.read() as tx:
             found = tx.feeds.categories()
             secret = tokens(self.config, tx)
+            needs = needs_key(self.config) and tx.settings.get(KEY) is None
+        if needs:
+            with self.store.write() as tx:
+                tx.settings.minted(KEY)
         if without := [slug for slug, token in secret.items() if token is None]:
             with self.store.write() as tx:
                 for slug in without:
@@ -118,12 +123,12 @@ class Regenerator:
     def _stale(self, feeds: Sequence[Feed], writer: Writer, *, force: bool) -> list[_Job]:
         """The feeds whose posts, recipe or documents are not what was last rendered."""
         with self.store.read() as tx:
-            categories, states = tx.feeds.categories(), tx.feeds.states()
+            categories, states, images = tx.feeds.categories(), tx.feeds.states(), image_rules(self.config, tx)
         missing = writer.missing(path for feed in feeds for path in document_paths(feed))
         jobs = []
         for feed in feeds:
             newest = max((categories[c.path].changed for c in feed.categories if c.path in categories), default=0)
-            recipe, state = _recipe(feed, self.config), states.get(feed.slug)
+            recipe, state = _recipe(feed, self.config, images), states.get(feed.slug)
             fresh = state is not None and state.recipe == recipe and state.rendered >= newest
             if force or not fresh or not missing.isdisjoint(document_paths(feed)):
                 jobs.append(_Job(feed, recipe, newest))
@@ -135,7 +140,9 @@ class Regenerator:
             return
         from aggregator.pipeline.rendering import render_feeds  # noqa: PLC0415 - its libraries, only where needed
 
-        work = partial(render_feeds, self.store.url, site_of(self.config), self.config.output)
+        with self.store.read() as tx:
+            images = image_rules(self.config, tx)
+        work = partial(render_feeds, self.store.url, site_of(self.config), self.config.output, images)
         executor = None
         if len(jobs) >= _PARALLEL_FROM:
             self.store.close()
@@ -207,9 +214,9 @@ def document_paths(feed: Feed) -> list[str]:
     return [document_path(feed, name) for name in (*(NAMES[name] for name in feed.formats), "index.html")]
 
 
-def _recipe(feed: Feed, config: Config) -> str:
+def _recipe(feed: Feed, config: Config, images: ImageRules) -> str:
     """Names everything but posts that a feed's documents are made of."""
-    return digest(version(), repr(feed), repr(site_of(config)), str(config.output))
+    return digest(version(), repr(feed), repr(site_of(config)), str(config.output), images.recipe(feed.slug))
 
 
 def _configured(config: Config, secret: Mapping[str, str | None]) -> Iterator[Feed]:

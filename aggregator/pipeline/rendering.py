@@ -7,6 +7,8 @@ from pathlib import Path
 
 from aggregator.errors import PublishError
 from aggregator.models import Document, Feed, Post
+from aggregator.pipeline.imagerules import ImageRules
+from aggregator.pipeline.images import PostImages
 from aggregator.pipeline.results import FeedResult
 from aggregator.publish import atom, jsonfeed, opml, pages, rss
 from aggregator.publish.pages import Listed
@@ -20,15 +22,18 @@ from aggregator.store.store import Store
 _RENDERERS = {"rss": rss.render, "atom": atom.render, "json": jsonfeed.render}
 
 
-def render_feeds(store_url: str, site: Site, output: Path, feeds: Sequence[Feed]) -> list[FeedResult]:
+def render_feeds(
+    store_url: str, site: Site, output: Path, images: ImageRules, feeds: Sequence[Feed]
+) -> list[FeedResult]:
     """Renders feeds and writes what changed of them; a feed that fails keeps its documents, and the others go on."""
     store, writer = Store(store_url), Writer(output)
     results, documents = [], []
     try:
         with store.read() as tx:
+            shown = PostImages(images, tx)
             for feed in feeds:
                 selection = tx.feeds.select(feed.categories, feed.limit)
-                posts = selection.posts
+                posts = shown.published(selection.posts, feed)
                 updated = max((stamp(post.changed) for post in posts), default=None)
                 try:
                     documents.append(_documents(feed, posts, site))
@@ -50,13 +55,19 @@ def render_front(listed: Sequence[Listed], site: Site, output: Path) -> FeedResu
 
 
 def render_posts(
-    store_url: str, site: Site, output: Path, directories: Mapping[str, str], ids: Sequence[int]
+    store_url: str,
+    site: Site,
+    output: Path,
+    images: ImageRules,
+    directories: Mapping[str, str],
+    ids: Sequence[int],
 ) -> FeedResult:
     """Renders the pages of posts and writes what changed of them."""
     store, view = Store(store_url), view_of_files(site.language)
     try:
         with store.read() as tx:
-            documents = [post_page(post, directories, site, view) for post in tx.feeds.posts(ids)]
+            posts = PostImages(images, tx).published(tx.feeds.posts(ids))
+        documents = [post_page(post, directories, site, view) for post in posts]
     finally:
         store.close()
     (result,) = _written(Writer(output), [FeedResult("", len(documents))], [documents])

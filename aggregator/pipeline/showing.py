@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from aggregator.config.models import Config
 from aggregator.errors import SearchTimedOut
 from aggregator.models import Feed
+from aggregator.pipeline.imagerules import image_rules
+from aggregator.pipeline.images import PostImages
 from aggregator.pipeline.regenerate import ALL, Regenerator, listed_feeds, site_of
 from aggregator.pipeline.searching import search_posts
 from aggregator.pipeline.standing import SICK, Activity, Due, Status, health_of, read_status
@@ -77,10 +79,11 @@ class Shower:
             return None
         with self.store.read() as tx:
             part = tx.feeds.part(feed.categories, PAGE_POSTS, (number - 1) * PAGE_POSTS)
+            posts = PostImages(image_rules(self.config, tx), tx).published(part.posts, feed)
         last = max(-(-part.total // PAGE_POSTS), 1)
         if number > last:
             return None
-        return feed_page(feed, part.posts, site_of(self.config), self._view(language), Paging(number, last)).body
+        return feed_page(feed, posts, site_of(self.config), self._view(language), Paging(number, last)).body
 
     def post(self, name: str, language: str) -> bytes | None:
         """A live post's own page; None where there is none of that name."""
@@ -88,7 +91,7 @@ class Shower:
         if post_id is None:
             return None
         with self.store.read() as tx:
-            found = tx.feeds.posts([post_id])
+            found = PostImages(image_rules(self.config, tx), tx).published(tx.feeds.posts([post_id]))
         if not found:
             return None
         directories = {one.path: feed.directory for feed in self._feeds() if (one := category_of(feed))}
@@ -101,7 +104,9 @@ class Shower:
             found = search_posts(self.store, query, number)
         except SearchTimedOut:
             return search_page(query, (), site, view, problem=view.words["too_long"]), False
-        results = [Result(hit.post, hit.title, hit.snippet) for hit in found.hits]
+        with self.store.read() as tx:
+            posts = PostImages(image_rules(self.config, tx), tx).published([hit.post for hit in found.hits])
+        results = [Result(post, hit.title, hit.snippet) for post, hit in zip(posts, found.hits, strict=True)]
         return search_page(query, results, site, view, number=found.page, has_more=found.has_more), True
 
     def status(self, question: StatusQuestion) -> Status:

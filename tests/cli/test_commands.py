@@ -263,3 +263,18 @@ def test_f16_status_shows_where_private_feeds_are_only_where_that_is_asked_for(a
         assert "mine" in shown.out
         assert "s3cret" not in said.out + said.err + shown.out + shown.err
     assert "/private/s3cret-s3cret-s3cret/mine/" in aggregator("status", "-c", config, "--private").out
+
+
+def test_image_tells_by_which_rule_it_is_published(aggregator, config):
+    rules = (
+        "images: {rules: [{hosts: '*.cn', sources: blog, action: proxy}, {wrap: 'https://wsrv.nl/?url={href:q}'}]}\n"
+    )
+    config.write_text(CONFIG + rules)
+    said = aggregator("image", "-c", config, "https://o.example.com/a.png").out
+    assert "published  https://wsrv.nl/?url=https%3A%2F%2Fo.example.com%2Fa.png" in said
+    assert "by         images.rules[1] (wrap)" in said
+    url = "https://wx1.sinaimg.cn/a.jpg"
+    [signed] = json.loads(aggregator("image", "-c", config, "--source", "blog", "--json", url).out)
+    assert signed["published"].startswith("https://feeds.example.com/img/")
+    [again] = json.loads(aggregator("image", "-c", config, "--source", "blog", "--json", signed["published"]).out)
+    assert again == {**signed, "url": signed["published"]}

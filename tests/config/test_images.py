@@ -27,7 +27,7 @@ def test_a_rule_does_one_thing():
     [
         ("https://p.example/", "holds no origin"),
         ("https://p.example/{host}", "holds no origin"),
-        ("https://p.example/{url}", "does not know {url}; there are {b64}, {camo}"),
+        ("https://p.example/{url}", "does not know {url}; there are {b64}, {b64:padded}, {camo}"),
         ("https://p.example/{href}/{href}", "names a part twice"),
         ("//p.example/{href}", "must start with http:// or https://"),
     ],
