@@ -17,13 +17,13 @@ from typing import Protocol
 from aggregator.config.models import Config
 from aggregator.config.sources import Source
 from aggregator.errors import PublishError, StoreError
+from aggregator.pipeline.manners import gate_of
 from aggregator.pipeline.published import manifest_stamp
 from aggregator.pipeline.refresh import Refresher
 from aggregator.pipeline.regenerate import Regenerator
 from aggregator.pipeline.results import FeedResult, Queue, SourceResult
 from aggregator.pipeline.searching import index_posts
 from aggregator.pipeline.subscriptions import with_subscriptions
-from aggregator.pipeline.web import gate_of
 from aggregator.pipeline.websub.pushing import store_push
 from aggregator.schedule.backlog import Backlog
 from aggregator.schedule.debounce import Debounce
