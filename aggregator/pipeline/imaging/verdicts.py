@@ -94,6 +94,8 @@ def of_error(error: FetchError) -> Found:
     match error:
         case AskedToWait() | HttpStatus(status=Status.TOO_MANY_REQUESTS):
             return Found.NOT_ASKED
+        case HttpStatus(status=Status.SERVICE_UNAVAILABLE, retry_after=said) if said:
+            return Found.NOT_ASKED
         case NotAnImage():
             return Found.NO_IMAGE
         case HttpStatus(status=status) if status in _REFUSED:
@@ -104,7 +106,7 @@ def of_error(error: FetchError) -> Found:
 def may_pass(error: FetchError) -> bool:
     """Whether an error may be another one, or none, when it is asked again."""
     if isinstance(error, HttpStatus):
-        return error.status >= Status.INTERNAL_SERVER_ERROR
+        return error.status >= Status.INTERNAL_SERVER_ERROR and not error.retry_after
     return not is_answer(error)
 
 
