@@ -28,6 +28,7 @@ _VALID = re.compile(r"https?://[a-z0-9][a-z0-9.-]*(?::\d+)?(?:[/?#][A-Za-z0-9;/?
 _PARTS = re.compile(r"(?i:(https?)):[/\\]+([^/\\?#]*)([^?#]*)(.*)")
 # A host without the forbidden host code points of WHATWG URL §3.1, or an IPv6 address; then an optional port.
 _AUTHORITY = re.compile(r"((?:[^@]*@)?)([^\x00-\x20\"#%/:<>?@\[\\\]^`{|}\x7f]+|\[[0-9A-Fa-f:.]+\])((?::\d{0,5})?)")
+_PLAIN = re.compile(r"https?://(?:[a-z0-9-]+\.)+(?!local|internal)[a-z]+(?::\d+)?(?:[/?#]|\Z)")  # a name in the DNS
 _HOST = re.compile(r"(?i:https?)://(?:[^/?#@]*@)*(\[[^\]/?#]*\]|[^/?#:]*)")
 _UNSAFE = re.compile(r"[^A-Za-z0-9;/?:@&=+$.\-_!~*'()%,#]+")
 _RASTER = re.compile(r"(?i:data:image/(?:png|gif|jpe?g|webp|avif)(?:;[a-z0-9=-]+)*;base64,)[A-Za-z0-9+/=_%-]+")
@@ -120,6 +121,8 @@ def leads_inside(url: str) -> bool:
     >>> leads_inside("http://[::1]:8080/x"), leads_inside("https://10.example/"), leads_inside("mailto:root@localhost")
     (True, False, False)
     """
+    if _PLAIN.match(url):
+        return False  # by far the most, in half a microsecond
     found = _HOST.match(url)
     return found is not None and is_private(found[1])
 
