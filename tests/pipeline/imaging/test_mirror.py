@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
 import threading
@@ -370,10 +371,8 @@ def test_a_run_that_is_killed_while_it_copies_is_completed_by_the_next(farm, mom
     farm.post(url)
     with pytest.MonkeyPatch.context() as patch:
         killed_at(patch, moment)
-        try:
+        with contextlib.suppress(KeyboardInterrupt):
             farm.run()
-        except KeyboardInterrupt:
-            pass
     before = farm.changed()
     is_known = farm.find(url) is not None
     farm.start().run(20)
