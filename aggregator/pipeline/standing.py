@@ -39,7 +39,7 @@ class Activity:
 
     counts: PostCounts
     a_day: Mapping[str, tuple[int, ...]]
-    images: MediaFigures = MediaFigures()
+    images: MediaFigures
 
 
 def read_status(

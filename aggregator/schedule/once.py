@@ -14,7 +14,7 @@ from aggregator.pipeline.imagerules import wants_copies
 from aggregator.pipeline.manners import gate_of
 from aggregator.pipeline.refresh import Refresher
 from aggregator.pipeline.regenerate import Regenerator
-from aggregator.pipeline.results import FeedResult, MirrorResult, SourceResult
+from aggregator.pipeline.results import FeedResult, MirrorResult, SourceResult, counted
 from aggregator.pipeline.rules import rules_digest
 from aggregator.schedule.due import is_due, next_due
 from aggregator.schedule.workers import WorkerPool
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from aggregator.pipeline.imaging.mirror import Mirror
 
 RUN_S = 60.0  # that a run waits for images; those that are not there by then come with the next one
+_MANY = 1_000_000_000
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -121,8 +122,13 @@ def _mirror(config: Config, store: Store, now: datetime) -> Mirror:
 
 def would_do(config: Config, store: Store, sources: Collection[Source]) -> Iterator[str]:
     """What a run would do, a line for each thing; nothing is asked and nothing written."""
-    refresher = Refresher(config, store, datetime.now(UTC), lambda: None)
+    now = datetime.now(UTC)
+    refresher = Refresher(config, store, now, lambda: None)
     for source in sources:
         yield refresher.preview(source)
+    if wants_copies(config):
+        with store.read() as tx:
+            waiting = len(tx.media.due(now, _MANY, _MANY))
+        yield from [f"would fetch {counted(waiting, 'image')} to mirror"] if waiting else ()
     for slug in Regenerator(config, store, lambda: None).preview():
         yield f"would regenerate {slug}"
