@@ -202,6 +202,7 @@ def _run(
             chosen,
             feeds=order.feeds,
             force=order.force,
+            mirrors=order.refresh,
             on_source=report.source,
             on_feed=report.feed,
         )
@@ -337,7 +338,7 @@ def status(
     with peeking_store(read) as store:
         found = read_status(with_subscriptions(read, store), store, now(), private=private)
     if as_json:
-        typer.echo(_json({"sources": found.sources, "feeds": found.feeds}))
+        typer.echo(_json({"sources": found.sources, "feeds": found.feeds, "images": found.images}))
     elif private:
         print_private(read, found)
     else:

@@ -8,9 +8,11 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from aggregator.images.raster import AVIF, BMP, GIF, HEIC, ICO, JPEG, PNG, WEBP
 from aggregator.models import Document
@@ -42,6 +44,22 @@ def file_named(folder: str, name: str) -> File | None:
     return File(found[1], found[2]) if found and found[1][:2] == folder else None
 
 
+def open_copy(output: Path, file: File) -> tuple[BinaryIO, int] | None:
+    """A copy, open to be read, and its size in bytes; None where there is none, or a link in its place."""
+    path = output / file.path
+    try:
+        if not is_inside(output, path.parent):
+            return None
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:
+        return None
+    found = os.fstat(handle)
+    if not stat.S_ISREG(found.st_mode):
+        os.close(handle)
+        return None
+    return os.fdopen(handle, "rb"), found.st_size
+
+
 class Copies:
     """The files below `media/` in an output."""
 
@@ -55,7 +73,7 @@ class Copies:
 
     def has(self, file: File) -> bool:
         """Whether a copy is in its place."""
-        return os.path.isfile(f"{self._output}/{file.path}")  # noqa: PTH113 - asked for each image that is published
+        return (self._output / file.path).is_file()
 
     def missing(self, files: Iterable[File]) -> set[File]:
         """Those of the files that are not there; reads 256 folders, however many files there are."""

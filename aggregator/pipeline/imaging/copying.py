@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from queue import Empty, Queue
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from aggregator.errors import (
     AggregatorError,
@@ -26,9 +26,11 @@ from aggregator.ingest.gate import Gate
 from aggregator.ingest.lanes import Lanes
 from aggregator.ingest.politeness import DAY_S, WEEK_S, backoff
 from aggregator.pipeline.imaging.copies import TYPES, Copies, file_of
-from aggregator.pipeline.imaging.fetching import Picture
 from aggregator.pipeline.manners import Manners
 from aggregator.store.media import Copy, Due, Missed
+
+if TYPE_CHECKING:  # requests is for runs that fetch an image
+    from aggregator.pipeline.imaging.fetching import Picture
 
 THREADS = 8  # each of which may hold a whole image
 _BATCH = 256  # outcomes remembered together, and what they change published together

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 
@@ -19,15 +18,17 @@ from aggregator.config.models import Config
 from aggregator.ingest.feedurls import host_of
 from aggregator.ingest.gate import Gate
 from aggregator.models import Post
+from aggregator.pipeline.imagerules import KEY, image_rules, needs_key
+from aggregator.pipeline.images import images_of, policy_of
 from aggregator.pipeline.imaging.copies import Copies
 from aggregator.pipeline.imaging.copying import Copying, Fetches, Outcome, Room
 from aggregator.pipeline.manners import Manners, PoliteGate
+from aggregator.pipeline.results import MirrorResult
 from aggregator.store.codec import digest
-from aggregator.store.media import Copy, File, Wanted
+from aggregator.store.media import DIRECTORY, Copy, File, Wanted
 from aggregator.store.sources import storable
 from aggregator.store.store import Store
 
-RUN_S = 60.0  # that a run waits for images; those that are not there by then come with the next one
 _POSTS = 200  # looked at together
 _IMAGES = 2_048  # of which is decided together in which order they are asked for …
 _IN_A_POST = 500  # images of one post; what is beyond is not copied
@@ -36,23 +37,6 @@ _FULL_FOR = timedelta(hours=1)  # before it is tried again whether there is room
 _STANDING = "media folder"  # the setting that says what the folder looked like when it was last left
 
 Origins = Callable[[Post], Iterable[str]]
-
-
-@dataclass(slots=True)
-class MirrorResult:
-    """How it went: images copied, images that failed, files removed, and what had to be said."""
-
-    copied: int = 0
-    failed: int = 0
-    removed: int = 0
-    warnings: list[str] = field(default_factory=list)
-
-    @property
-    def in_words(self) -> str:
-        """The result in plain words; empty where nothing was done."""
-        said = [(self.copied, "mirrored"), (self.failed, "could not be had"), (self.removed, "removed")]
-        counts = [f"{count} {what}" for count, what in said if count]
-        return f"images: {', '.join(counts)}" if counts else ""
 
 
 class Mirror:
@@ -74,8 +58,9 @@ class Mirror:
         clock: Callable[[], datetime],
         on_change: Callable[[], None] = lambda: None,
     ) -> None:
-        self._config, self._store, self._origins, self._rules = config, store, origins, digest(rules)
-        self._fetcher, self._gate, self._clock, self._on_change = fetcher, gate, clock, on_change
+        self._config, self._store, self._origins, self._rules = config, store, origins, rules
+        self.gate = gate
+        self._fetcher, self._clock, self._on_change = fetcher, clock, on_change
         self._copies = Copies(config.output)
         self._full_until: datetime | None = None
         self._warned = ""
@@ -133,12 +118,12 @@ class Mirror:
                 self._config.images.mirror_bytes - tx.media.size() + sum(size for _, size in tx.media.unshown())
             )
         self._copies.clean_up()
-        fetcher = self._fetcher(PoliteGate(self._gate, lambda host: manners.check(host, self._clock())))
+        fetcher = self._fetcher(PoliteGate(self.gate, lambda host: manners.check(host, self._clock())))
         copying = Copying(
             fetcher,
             self._copies,
             room,
-            gate=self._gate,
+            gate=self.gate,
             per_host=self._config.fetch.per_host,
             manners=manners,
             clock=self._clock,
@@ -228,3 +213,35 @@ class Mirror:
             self._copies.remove(file for file in leaving if file not in held)
             with self._store.write() as tx:
                 tx.media.left()
+
+
+def make_mirror(
+    config: Config,
+    store: Store,
+    *,
+    gate: Gate,
+    clock: Callable[[], datetime],
+    on_change: Callable[[], None] = lambda: None,
+) -> Mirror:
+    """The mirror of a configuration; images are asked for at the gate at which sources are."""
+    if needs_key(config):  # without it, rules before those of the mirror would seem to pass images on
+        with store.write() as tx:
+            tx.settings.minted(KEY)
+    with store.read() as tx:
+        policy = policy_of(image_rules(config, tx), lambda _: None)
+    ours = f"{config.site.base_url}{DIRECTORY}/"
+
+    def origins(post: Post) -> Iterator[str]:
+        found = (url for url in images_of(post) if not url.startswith(ours))
+        return (policy.origin(url) for url in found if policy.wants_mirror(url, source=post.source))
+
+    def fetcher(gate: PoliteGate) -> Fetches:
+        from aggregator.pipeline.imaging.fetching import ImageFetcher  # noqa: PLC0415 - for runs that fetch an image
+
+        return ImageFetcher(config, gate=gate)
+
+    decides = config.images.model_dump_json(include={"rules", "unwrap", "proxies", "former_prefixes"})
+    rules = digest(decides, config.site.base_url)
+    return Mirror(
+        config, store, origins=origins, rules=rules, fetcher=fetcher, gate=gate, clock=clock, on_change=on_change
+    )

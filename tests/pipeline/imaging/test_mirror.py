@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
 import re
+import shutil
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from builders import NOON, a_post, an_entry
-from pictures import SVG, picture
+from pictures import SVG, path_of, picture
 from planet import Planet
 from webfeed import Reply, Web
 
@@ -20,6 +23,7 @@ from aggregator.pipeline.imaging.fetching import ImageFetcher
 from aggregator.pipeline.imaging.mirror import Mirror, MirrorResult
 from aggregator.pipeline.manners import gate_of
 from aggregator.store.media import File
+from aggregator.store.store import Store
 
 CAT, DOG, EMU = picture("PNG"), picture("JPEG", (40, 10)), picture("WEBP", (8, 8))
 
@@ -101,9 +105,13 @@ class Farm:
         return {str(one.relative_to(self.planet.output)): one.read_bytes() for one in found if one.is_file()}
 
 
-def path_of(body: bytes, suffix: str) -> str:
-    name = hashlib.blake2b(body, digest_size=16).hexdigest()
-    return f"media/{name[:2]}/{name}.{suffix}"
+@pytest.fixture
+def store(tmp_path: Path, sqlite_store: Path) -> Iterator[Store]:
+    """Of one kind: what the store does is tested on both beside it, and what an engine does with it, too."""
+    shutil.copyfile(sqlite_store, tmp_path / "store.db")
+    opened = Store(f"sqlite:///{tmp_path / 'store.db'}")
+    yield opened
+    opened.close()
 
 
 @pytest.fixture
@@ -370,10 +378,8 @@ def test_a_run_that_is_killed_while_it_copies_is_completed_by_the_next(farm, mom
     farm.post(url)
     with pytest.MonkeyPatch.context() as patch:
         killed_at(patch, moment)
-        try:
+        with contextlib.suppress(KeyboardInterrupt):
             farm.run()
-        except KeyboardInterrupt:
-            pass
     before = farm.changed()
     is_known = farm.find(url) is not None
     farm.start().run(20)
