@@ -46,14 +46,15 @@ def shown_images(config: Config, store: Store, only: Collection[str] = ()) -> li
     found: dict[str, Shown] = {}
     feeds = [feed for feed in published_feeds(config, store) if not only or feed.slug in only]
     with store.read() as tx:
-        policy = policy_of(image_rules(config, tx), mirror_of(tx))
+        said = image_rules(config, tx)
+        policy = policy_of(said, mirror_of(said, tx))
         for feed in feeds:
             for post in tx.feeds.select(feed.categories, min(NEWEST, feed.limit or NEWEST)).posts:
                 for url in images_of(post):
                     made = policy.publish(url, source=post.source, feed=feed.slug)
                     if made.url is not None and made.url not in found and not made.url.startswith("data:"):
-                        origin, said = made.origin, post.link or post.guid
-                        found[made.url] = Shown(made.url, origin, host_of(origin), made.action, feed.slug, said)
+                        origin, where = made.origin, post.link or post.guid
+                        found[made.url] = Shown(made.url, origin, host_of(origin), made.action, feed.slug, where)
     return list(found.values())
 
 
