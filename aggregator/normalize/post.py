@@ -187,7 +187,7 @@ class Normalizer:
     def _media(self, media: Media, base: str | None) -> Media | None:
         is_image = media.kind == "thumbnail" or media.medium == "image" or media.type.startswith("image/")
         url = self._attached(media.url, base, is_image=is_image)
-        if url is None or (media.width in {0, 1} and media.height in {0, 1}):  # a tracker
+        if url is None or media.width == media.height == 1:  # a tracker; 0 is what some write that know no size
             return None
         return replace(
             media,

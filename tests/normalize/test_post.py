@@ -121,6 +121,7 @@ def test_h7_trackers_are_no_lead_image_and_nothing_attached():
     )
     post = normalized(draft).post
     assert (post.image, post.media) == (None, ())
+    assert normalized(Draft(media=(Media("https://o.example/a", width=0, height=0),))).post.media
     assert [enclosure.type for enclosure in post.enclosures] == ["audio/mpeg"]
 
 
