@@ -201,6 +201,9 @@ class Silent:
     def published(self, results: Sequence[object]) -> None:
         """A regeneration ended."""
 
+    def mirrored(self, result: object) -> None:
+        """Images were looked for."""
+
 
 def resident_mb() -> float:
     """The memory of this process, in MB."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from typing import Any
 
@@ -24,3 +25,9 @@ def animation(form: str = "GIF", size: tuple[int, int] = (30, 20), frames: int =
     out = io.BytesIO()
     made[0].save(out, form, save_all=True, append_images=made[1:], duration=100, loop=0)
     return out.getvalue()
+
+
+def path_of(body: bytes, suffix: str) -> str:
+    """Where our own copy of an image lies below the output."""
+    name = hashlib.blake2b(body, digest_size=16).hexdigest()
+    return f"media/{name[:2]}/{name}.{suffix}"

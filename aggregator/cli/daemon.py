@@ -16,14 +16,14 @@ from aggregator.cli.moments import now
 from aggregator.config.models import Config
 from aggregator.config.reading import read_config
 from aggregator.errors import AggregatorError
-from aggregator.pipeline.results import FeedResult, SourceResult, counted
+from aggregator.pipeline.results import FeedResult, MirrorResult, SourceResult, counted
 from aggregator.pipeline.websub.push import Push
 from aggregator.schedule.daemon import Daemon
 from aggregator.schedule.engine import Engine
 from aggregator.schedule.handover import Taker, socket_path
 from aggregator.schedule.systemd import Notifier
 from aggregator.schedule.workers import WorkerPool
-from aggregator.serve import pages, websub
+from aggregator.serve import media, pages, websub
 from aggregator.serve.accesslog import AccessLog, shown_target
 from aggregator.serve.app import make_app
 from aggregator.serve.documents import Documents
@@ -73,6 +73,13 @@ class Told:
             self._log.info(f"{feeds} regenerated, {counted(written, 'document')} written")
         if self.push is not None:
             self.push.regenerated(results)
+
+    def mirrored(self, result: MirrorResult) -> None:
+        """How many images were fetched."""
+        for warning in result.warnings:
+            self._log.warning(warning)
+        if result.in_words:
+            self._log.info(result.in_words)
 
 
 def run_daemon(file: Path, *, host: str | None, port: int | None, serve: bool, log_format: LogFormat) -> None:
@@ -147,6 +154,7 @@ def _served(
         routes=[
             *websub.routes(daemon, push),
             *images.routes(),
+            *media.routes(daemon),
             *pages.routes(daemon, figures=lambda: {**documents.figures(), **images.figures()}),
         ],
         observer=observer,

@@ -14,9 +14,10 @@ from aggregator.config.models import Config
 from aggregator.config.sources import FeedSource, FrontMatterSource, OpmlSource, Source
 from aggregator.pipeline.crawl import Crawled
 from aggregator.pipeline.discovery import printable
+from aggregator.pipeline.manners import Manners
 from aggregator.pipeline.results import counted
 from aggregator.pipeline.trial import Trial, try_out
-from aggregator.pipeline.web import Asker, Manners
+from aggregator.pipeline.web import Asker
 
 _THREADS = 32  # most of them wait for a host
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -55,6 +56,8 @@ class RunReport:
 
     def finish(self, result: RunResult) -> None:
         """Prints the result on stdout."""
+        for warning in result.images.warnings if result.images is not None else ():
+            self._log.warning(warning)
         if self._as_json:
             print(json.dumps(_as_data(result), ensure_ascii=False, indent=2))  # noqa: T201
             return
@@ -66,6 +69,8 @@ class RunReport:
         else:
             for source in result.sources:
                 print(_line(source))  # noqa: T201
+        if result.images is not None and result.images.in_words:
+            print(result.images.in_words)  # noqa: T201
         written = sum(len(feed.written) for feed in result.feeds)
         unchanged = sum(len(feed.unchanged) for feed in result.feeds)
         rendered = sum(bool(feed.slug) for feed in result.feeds)
@@ -124,5 +129,6 @@ def _as_data(result: RunResult) -> dict[str, Any]:
             for feed in result.feeds
             if feed.slug
         ],
+        "images": asdict(result.images) if result.images is not None else None,
         "failed": result.failed,
     }

@@ -60,6 +60,10 @@ def print_status(status: Status) -> None:
         for row in status.feeds
     ]
     print_table(("feed", "title", "posts", "updated (UTC)"), feeds)
+    images = status.images
+    if any(images.values()):
+        size = f"{images['copies']} mirrored, {images['bytes'] / 1e6:,.1f} MB"
+        print(f"\nimages: {size}; {images['waiting']} waiting, {images['failed']} could not be had")  # noqa: T201
 
 
 def _named(row: dict[str, Any]) -> str:

@@ -25,6 +25,14 @@ def is_web(url: str) -> bool:
         return False
 
 
+def host_of(url: str) -> str:
+    """The host of a URL, in lower case and without the root's dot; empty where there is none."""
+    try:
+        return (urlsplit(url).hostname or "").rstrip(".")
+    except ValueError:
+        return ""
+
+
 def absolute(reference: str, *bases: str) -> str:
     """The reference made absolute against the nearest usable base (RFC 3986 §5), with `//host/x` read as https.
 

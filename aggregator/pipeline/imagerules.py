@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from pathlib import Path
 
 from aggregator.config.images import ImageRule, Images
 from aggregator.config.models import Config
@@ -20,6 +21,7 @@ class ImageRules:
     images: Images
     base_url: str
     key: str = ""
+    output: Path = Path()
 
     @property
     def change_nothing(self) -> bool:
@@ -39,7 +41,7 @@ def image_rules(config: Config, tx: Transaction) -> ImageRules:
     """What is said about images; without a key, as long as none was minted."""
     given = config.images.key
     key = given.get_secret_value() if given else (tx.settings.get(_KEY) or "")
-    return ImageRules(config.images, config.site.base_url, key)
+    return ImageRules(config.images, config.site.base_url, key, config.output)
 
 
 def signing_key(config: Config, store: Store) -> str:
@@ -57,6 +59,11 @@ def signing_key(config: Config, store: Store) -> str:
 def is_proxied(images: Images) -> bool:
     """Whether any image may be published through our own proxy."""
     return any(rule.action == "proxy" for rule in images.rules)
+
+
+def wants_copies(config: Config) -> bool:
+    """Whether there is a rule by which images are mirrored."""
+    return any(rule.action == "mirror" for rule in config.images.rules)
 
 
 def _is_for(rule: ImageRule, feed: str) -> bool:

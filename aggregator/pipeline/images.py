@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -52,9 +53,18 @@ def policy_of(said: ImageRules, mirrored: Mirror) -> Policy:
     )
 
 
-def mirror_of(tx: Transaction | None) -> Mirror:
-    """What knows our own copies."""
-    return lambda _: None
+def mirror_of(said: ImageRules, tx: Transaction | None) -> Mirror:
+    """What knows our own copies; one whose file somebody removed is none, until it is fetched again."""
+    if tx is None:
+        return lambda _: None
+
+    @cache
+    def mirrored(origin: str) -> Mirrored | None:
+        found = tx.media.find(origin)
+        is_there = found is not None and os.path.isfile(f"{said.output}/{found.path}")  # noqa: PTH113 - for every image
+        return found if is_there else None
+
+    return mirrored
 
 
 class PostImages:
@@ -62,7 +72,7 @@ class PostImages:
 
     def __init__(self, said: ImageRules, tx: Transaction) -> None:
         self._change_nothing = said.change_nothing
-        self._mirrored = mirror_of(tx)
+        self._mirrored = mirror_of(said, tx)
         self._policy = policy_of(said, self._mirrored)
 
     def published(self, posts: Sequence[Post], feed: Feed | None = None) -> list[Post]:
@@ -133,7 +143,7 @@ def ways_of(
     said: ImageRules, tx: Transaction | None, urls: Sequence[str], *, source: str = "", feed: str = ""
 ) -> list[Way]:
     """The way of each URL, as it stands in a post of a source, to what a feed publishes, or a post's own page."""
-    policy = policy_of(said, mirror_of(tx))
+    policy = policy_of(said, mirror_of(said, tx))
     ways = []
     for url in urls:
         found = proxy_table(said.images).unwrap(url)

@@ -87,6 +87,23 @@ class FeedResult:
     error: str = ""
 
 
+@dataclass(slots=True)
+class MirrorResult:
+    """How mirroring images went: those copied, those that failed, copies removed, and what had to be said."""
+
+    copied: int = 0
+    failed: int = 0
+    removed: int = 0
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def in_words(self) -> str:
+        """The result in plain words; empty where nothing was done."""
+        said = [(self.copied, "mirrored"), (self.failed, "could not be had"), (self.removed, "removed")]
+        counts = [f"{count} {what}" for count, what in said if count]
+        return f"images: {', '.join(counts)}" if counts else ""
+
+
 @dataclass(frozen=True, slots=True)
 class Queue:
     """How much a daemon has to do: sources that were due when it last looked, and how many of them it is asking."""

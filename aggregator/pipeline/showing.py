@@ -23,6 +23,7 @@ from aggregator.publish.statuspage import Standing, status_page
 from aggregator.publish.tree import category_of
 from aggregator.publish.view import View
 from aggregator.publish.words import LANGUAGES, spoken
+from aggregator.store.media import MediaFigures
 from aggregator.store.store import Store
 
 __all__ = ["LANGUAGES", "Shower", "StatusQuestion", "is_feed_directory", "spoken"]
@@ -119,10 +120,11 @@ class Shower:
             next_due,
             lambda source, _: (due := dues.get(source.name)) is None or due <= now,
             counts=question.activity.counts,
+            images=question.activity.images,
         )
         rows = [{**row, "url": _public(row.get("url")), "health": health_of(row)} for row in found.sources]
         rows.sort(key=lambda row: (row["health"] not in SICK, row["name"]))
-        return Status(rows, found.feeds)
+        return Status(rows, found.feeds, found.images)
 
     def status_page(self, question: StatusQuestion, number: int, language: str, query: str) -> bytes | None:
         """A page of the status; None where there is no page of that number."""
@@ -142,7 +144,7 @@ class Shower:
             problem=question.problem,
             faults=question.faults,
             fetches=fetches,
-            figures={"sources": len(rows), **question.figures},
+            figures={"sources": len(rows), **question.figures, **_of_images(question.activity.images)},
         )
         return status_page(standing, site_of(self.config), self._view(language), query)
 
@@ -157,6 +159,14 @@ class Shower:
             can_search=config.serve.search,
             has_status=config.status.enabled and config.status.token is None,
         )
+
+
+def _of_images(figures: MediaFigures) -> dict[str, int]:
+    """What the page says of mirrored images; nothing where none are."""
+    if not any((figures.copies, figures.waiting, figures.failed)):
+        return {}
+    size = {"copies": figures.copies, "copies_kb": figures.bytes // 1000}
+    return size | {"copies_waiting": figures.waiting, "copies_failed": figures.failed}
 
 
 def _public(address: str | None) -> str | None:

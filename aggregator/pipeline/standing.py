@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,6 +13,7 @@ from aggregator.config.sources import Source, WebSource
 from aggregator.models import State
 from aggregator.pipeline.regenerate import Regenerator
 from aggregator.pipeline.subscriptions import is_listed, shown_address
+from aggregator.store.media import MediaFigures
 from aggregator.store.sources import SourceState
 from aggregator.store.store import Store
 
@@ -29,14 +30,16 @@ class Status:
 
     sources: list[dict[str, Any]]
     feeds: list[dict[str, Any]]
+    images: dict[str, int]  # that are mirrored: see `MediaFigures`
 
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """What takes time to count: posts by source and state, and by source and day, the oldest of `DAYS` days first."""
+    """What takes time to count: posts by source and state, and by source and day, the oldest of `DAYS` days first; images."""
 
     counts: PostCounts
     a_day: Mapping[str, tuple[int, ...]]
+    images: MediaFigures
 
 
 def read_status(
@@ -46,12 +49,14 @@ def read_status(
     is_due: Callable[[Source, SourceState], bool],
     *,
     counts: PostCounts | None = None,
+    images: MediaFigures | None = None,
     private: bool = False,
 ) -> Status:
     """Asks the store how things stand; writes nothing. The places of private feeds are told to none but the `private` eye."""
     with store.read() as tx:
         states, rendered = tx.sources.all(), tx.feeds.states()
         counts = tx.sources.post_counts() if counts is None else counts
+        images = tx.media.figures() if images is None else images
         listed = {row.name for row in tx.subscriptions.all()}
     sources = []
     for source in config.sources:
@@ -77,17 +82,18 @@ def read_status(
                 "updated": _iso_seconds(state_of_feed.updated) if state_of_feed else None,
             }
         )
-    return Status(sources, feeds)
+    return Status(sources, feeds, asdict(images))
 
 
 def read_activity(store: Store, now: datetime, zone: str) -> Activity:
-    """Counts the posts of each source, and those of the last days by the site's calendar; two queries over all posts."""
+    """Counts the posts of each source, and those of the last days by the site's calendar; queries over all posts."""
     offset = now.astimezone(ZoneInfo(zone)).utcoffset() or timedelta()
     with store.read() as tx:
         counts = tx.sources.post_counts()
         last, found = tx.sources.posts_a_day(now, DAYS, offset)
+        images = tx.media.figures()
     days = range(last - DAYS + 1, last + 1)
-    return Activity(counts, {name: tuple(by_day.get(day, 0) for day in days) for name, by_day in found.items()})
+    return Activity(counts, {name: tuple(by_day.get(day, 0) for day in days) for name, by_day in found.items()}, images)
 
 
 def health_of(row: Mapping[str, Any]) -> str:

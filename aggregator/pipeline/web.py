@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import resource
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from aggregator.config.models import Config
 from aggregator.config.sources import FeedSource, OpmlSource, PageSource, RsshubSource, WebSource
 from aggregator.errors import AggregatorError, AskedToWait, FetchError, HttpStatus, IngestError, Refused, TooLarge
 from aggregator.ingest.credentials import NO_CREDENTIALS
-from aggregator.ingest.feedurls import public_url, safe_url
+from aggregator.ingest.feedurls import host_of, public_url, safe_url
 from aggregator.ingest.gate import Gate
-from aggregator.ingest.hosts import scope_of
 from aggregator.ingest.http import Fetcher, Terms
-from aggregator.ingest.politeness import retry_after_s
 from aggregator.ingest.robots import MAX_BYTES as ROBOTS_BYTES
 from aggregator.ingest.robots import Rules, allowed, read_robots, robots_url, rules_of
 from aggregator.ingest.rsshub import is_instance_fault
 from aggregator.ingest.sniff import looks_like_html
 from aggregator.models import Fetched, NotModified, Validators
 from aggregator.normalize.text import clean_text
+from aggregator.pipeline.manners import Manners, PoliteGate, gate_of
 from aggregator.pipeline.remembering import Place, conditions
 from aggregator.pipeline.terms import Address, addresses, bare, terms_of, user_agent
 from aggregator.store.sources import SourceState
@@ -51,21 +47,6 @@ class Asked:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(slots=True)
-class Manners:
-    """What hosts want of everybody: how long to be left alone, and their robots.txt; shared by all threads of a run."""
-
-    waits: dict[str, datetime] = field(default_factory=dict)
-    robots: dict[str, str] = field(default_factory=dict)  # the text, by where it stands; empty: there are no rules
-    new_waits: dict[str, datetime] = field(default_factory=dict)  # learnt in this run
-    new_robots: dict[str, str] = field(default_factory=dict)
-
-
-def gate_of(config: Config) -> Gate:
-    """Who may ask a host now, by a configuration; whoever asks in several rounds keeps one, so that pauses last."""
-    return Gate(config.fetch.per_host, config.fetch.min_gap_s)
-
-
 class Asker:
     """Asks web sources, from as many threads as there are; it neither reads the store nor writes to it."""
 
@@ -73,7 +54,6 @@ class Asker:
         self.config, self._now = config, now
         self.manners = manners or Manners()
         self._begun = time.monotonic()
-        self._lock = threading.Lock()
         self._rules: dict[str, Rules] = {}  # of each robots.txt in this run
         fetch = config.fetch
         self.gate = gate or gate_of(config)
@@ -81,7 +61,7 @@ class Asker:
             user_agent(config),
             pool=min(_MOST_HOSTS, files_to_spare() // 3),
             per_host=fetch.per_host,
-            gate=_PoliteGate(self.gate, self._check),
+            gate=PoliteGate(self.gate, self._check),
             proxy=fetch.proxy.get_secret_value() if fetch.proxy else "",
         )
 
@@ -100,7 +80,7 @@ class Asker:
             url = state.url if state.url in known else next(iter(known), "")
         else:
             url = state.url or source.address
-        return _host(url) or f"file:{url}"
+        return host_of(url) or f"file:{url}"
 
     def ask(self, source: WebSource, state: SourceState) -> Asked:
         """What a source answers to its validators; raises IngestError. Of several instances, the first that serves."""
@@ -142,7 +122,7 @@ class Asker:
     def page(self, source: WebSource, url: str) -> Fetched | None:
         """The page that a post links to, for its full text; None where it cannot or may not be had."""
         # Posts link wherever they like: leave to reach a private network is for the source's own host.
-        is_own = _host(url) == _host(source.address)
+        is_own = host_of(url) == host_of(source.address)
         terms = terms_of(self.config, source, NO_CREDENTIALS, None if is_own else self.config.fetch.allow_private)
         try:
             if source.robots:
@@ -186,13 +166,7 @@ class Asker:
         try:
             return self._fetcher.get(url, terms, validators)
         except HttpStatus as error:
-            wait_s = retry_after_s(error.retry_after, self.now()) if error.retry_after else None
-            if wait_s is not None and error.status in (403, 429, 503):
-                until = self.now() + timedelta(seconds=wait_s)
-                scope = scope_of(error.host)
-                with self._lock:
-                    until = max(until, self.manners.waits.get(scope, until))
-                    self.manners.waits[scope] = self.manners.new_waits[scope] = until
+            self.manners.heed(error, self.now())
             raise
 
     def in_words(self, source: WebSource, error: BaseException) -> str:
@@ -211,14 +185,10 @@ class Asker:
 
     def wait_of(self, error: HttpStatus) -> datetime | None:
         """Until when the host of an error is to be left alone, where it said so."""
-        until = self.manners.waits.get(scope_of(error.host)) if error.host else None
-        return until if until is not None and until > self.now() else None
+        return self.manners.wait_of(error.host, self.now())
 
     def _check(self, host: str) -> None:
-        """Raises AskedToWait where a host is to be left alone; asked at every hop, so that no redirect leads there."""
-        until = self.manners.waits.get(scope_of(host))
-        if until is not None and until > self.now():
-            raise AskedToWait(f"{host} asked to be left alone until {until:%Y-%m-%d %H:%M} UTC", url=host, until=until)
+        self.manners.check(host, self.now())
 
     def _mind_robots(self, url: str, terms: Terms) -> None:
         """Raises FetchError where the site's robots.txt forbids a page (RFC 9309); it is asked for once a day."""
@@ -229,8 +199,7 @@ class Asker:
         elif rules is None:
             rules, text = self._robots(place, terms)
             if not rules.reason:  # where it could not be had, it is asked for again in the next run
-                with self._lock:
-                    self.manners.new_robots[place] = text
+                self.manners.heed_robots(place, text)
         self._rules[place] = rules
         if not allowed(rules, url):
             raise Refused(rules.reason or "the site's robots.txt forbids this page", url=safe_url(url))
@@ -248,21 +217,6 @@ class Asker:
         return rules_of(200, body), body[:ROBOTS_BYTES].decode("utf-8", "replace")
 
 
-class _PoliteGate:
-    """The gate of a fetcher, at which a host that said Retry-After is refused."""
-
-    def __init__(self, gate: Gate, check: Callable[[str], None]) -> None:
-        self._gate, self._check = gate, check
-
-    @contextmanager
-    def turn(self, host: str) -> Iterator[None]:
-        """Waits for the turn; raises AskedToWait, also where the host said so meanwhile."""
-        self._check(host)  # before the turn as well: one that is refused must not cost the others a pause
-        with self._gate.turn(host):
-            self._check(host)
-            yield
-
-
 def _refuse_page(answer: Fetched | NotModified) -> None:
     """Raises FetchError for the page that an instance shows in place of a feed: another one may serve it."""
     if isinstance(answer, Fetched) and looks_like_html(answer.body):
@@ -278,10 +232,3 @@ def read_local(file: str, max_bytes: int) -> Fetched:
         return Fetched(path.read_bytes(), path.as_uri(), {}, Validators())
     except OSError as error:
         raise FetchError(f"{path} cannot be read: {error.strerror}", url=path.as_uri()) from error
-
-
-def _host(url: str) -> str:
-    try:
-        return (urlsplit(url).hostname or "").rstrip(".")
-    except ValueError:
-        return ""

@@ -17,10 +17,11 @@ from aggregator.config.models import Config
 from aggregator.errors import AskedToWait, HttpStatus, StoreError
 from aggregator.ingest.gate import Gate
 from aggregator.pipeline.crawl import Crawl, Crawled, Outcome
+from aggregator.pipeline.manners import Manners
 from aggregator.pipeline.remembering import after_failure, after_waiting
 from aggregator.pipeline.results import SourceResult
 from aggregator.pipeline.subscriptions import is_listed, subscribed
-from aggregator.pipeline.web import Asker, Manners
+from aggregator.pipeline.web import Asker
 from aggregator.store.sources import SourceState
 from aggregator.store.store import Store, Transaction
 

@@ -87,7 +87,7 @@ class Daemon:
         self._reloading = threading.Lock()
         self._watched = Watched(file)
         self._scheduler = BackgroundScheduler(
-            timezone="UTC", executors={"default": {"type": "threadpool", "max_workers": 4}}
+            timezone="UTC", executors={"default": {"type": "threadpool", "max_workers": 5}}
         )
         self._watcher = Watcher(self._looked, log.warning)
         self._glances = Glances(engine.config)
@@ -165,6 +165,7 @@ class Daemon:
             ("upkeep", self._upkeep, TICK_S),
             ("look", self.engine.look, LOOK_S),
             ("index", self.engine.index, TICK_S),
+            ("mirror", self.engine.mirror, TICK_S),
         ):
             self._scheduler.add_job(
                 self._job(name, work),

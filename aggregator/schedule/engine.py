@@ -1,7 +1,7 @@
 """The work of a daemon: web sources are asked as they come due, files are looked at when they change, feeds follow.
 
-Everything here may be called from any thread. Three things happen at most once at a time, each beside the others: a round
-of web sources, a look at files, a regeneration. So a post that is saved is published while a slow host is waited for.
+Everything here may be called from any thread. Four things happen at most once at a time, each beside the others: a round
+of web sources, a look at files, a minute of fetching images, a regeneration. So a post that is saved is published while a slow host is waited for.
 """
 
 from __future__ import annotations
@@ -12,25 +12,29 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import BrokenExecutor
 from datetime import datetime
 from itertools import chain
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from aggregator.config.models import Config
 from aggregator.config.sources import Source
 from aggregator.errors import PublishError, StoreError
+from aggregator.pipeline.imagerules import wants_copies
+from aggregator.pipeline.manners import gate_of
 from aggregator.pipeline.published import manifest_stamp
 from aggregator.pipeline.refresh import Refresher
 from aggregator.pipeline.regenerate import Regenerator
-from aggregator.pipeline.results import FeedResult, Queue, SourceResult
+from aggregator.pipeline.results import FeedResult, MirrorResult, Queue, SourceResult
 from aggregator.pipeline.searching import index_posts
 from aggregator.pipeline.subscriptions import with_subscriptions
-from aggregator.pipeline.web import gate_of
 from aggregator.pipeline.websub.pushing import store_push
 from aggregator.schedule.backlog import Backlog
 from aggregator.schedule.debounce import Debounce
 from aggregator.schedule.due import is_looked_at, next_due
-from aggregator.schedule.once import Order, due_sources
+from aggregator.schedule.once import RUN_S, Order, due_sources
 from aggregator.schedule.workers import WorkerPool
 from aggregator.store.store import Store
+
+if TYPE_CHECKING:
+    from aggregator.pipeline.imaging.mirror import Mirror
 
 CHANGED_S = 2.0  # within which changes of web sources are published: what comes meanwhile is rendered once
 SAVED_S = 0.2  # likewise of files, whose author is looking
@@ -55,6 +59,9 @@ class Observer(Listener, Protocol):
     def published(self, results: Sequence[FeedResult]) -> None:
         """A regeneration came to its end, with these results."""
 
+    def mirrored(self, result: MirrorResult) -> None:
+        """Images were looked for, and perhaps fetched."""
+
 
 class Engine:
     """Refreshes and regenerates for as long as it lives; `clock` gives the moment, in whole seconds."""
@@ -78,6 +85,8 @@ class Engine:
         self._gate = gate_of(config)
         self._backlog = Backlog(monotonic)
         self._asking, self._looking, self._publishing = threading.Lock(), threading.Lock(), threading.Lock()
+        self._mirroring = threading.Lock()
+        self._mirror: tuple[object, Mirror] | None = None  # with what it was made of
         self._worked_at = monotonic()
         self._retires = True  # whether sources may have left since it was last looked
         self._config = with_subscriptions(config, store)
@@ -142,6 +151,22 @@ class Engine:
         if Regenerator(self._config, self.store, self._workers).release(self.now()):
             self.wishes.wish(SAVED_S)
 
+    def mirror(self) -> None:
+        """Fetches images that are to be mirrored, for a minute; nothing where that is under way. Their feeds follow."""
+        if not self._mirroring.acquire(blocking=False):
+            return
+        try:
+            config = self._config
+            if not wants_copies(config):
+                self._mirror = None
+                return
+            made_of = (self._gate, config.images, config.fetch, config.site, config.output)
+            if self._mirror is None or self._mirror[0] != made_of:
+                self._mirror = (made_of, self._make_mirror(config))
+            self._observer.mirrored(self._mirror[1].run(RUN_S, self.ending))
+        finally:
+            self._mirroring.release()
+
     def next_due(self) -> dict[str, datetime | None]:
         """When each source is due, by name; None: at any moment."""
         config = self._config
@@ -161,6 +186,13 @@ class Engine:
                 self._config = with_subscriptions(self._own, self.store)
                 self._retires = True
             yield result
+
+    def _make_mirror(self, config: Config) -> Mirror:
+        from aggregator.pipeline.imaging.mirror import make_mirror  # noqa: PLC0415 - for those who want copies
+
+        return make_mirror(
+            config, self.store, gate=self._gate, clock=self.now, on_change=lambda: self.wishes.wish(CHANGED_S)
+        )
 
     def _retire(self) -> None:
         """Withdraws the posts of sources that left the configuration, while nobody asks them."""
@@ -220,6 +252,8 @@ class Engine:
                 self._observer.source(result)
                 tell.source(result)
         self.release()
+        if order.refresh:
+            self.mirror()
         for made in self.regenerate(order.feeds, force=order.force):
             tell.feed(made)
 
@@ -238,7 +272,7 @@ class Engine:
 
     def settle(self, until: float) -> bool:
         """Waits for what is under way to end, until a moment of the clock that only ticks; whether it did."""
-        locks = (self._publishing, self._looking, self._asking)
+        locks = (self._publishing, self._looking, self._asking, self._mirroring)
         done = [lock.acquire(timeout=max(until - self._monotonic(), 0.01)) for lock in locks]
         if all(done):
             self._workers.rest()

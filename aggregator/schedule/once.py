@@ -6,18 +6,26 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import chain
+from typing import TYPE_CHECKING
 
 from aggregator.config.models import Config
 from aggregator.config.sources import Source
+from aggregator.pipeline.imagerules import wants_copies
+from aggregator.pipeline.manners import gate_of
 from aggregator.pipeline.refresh import Refresher
 from aggregator.pipeline.regenerate import Regenerator
-from aggregator.pipeline.results import FeedResult, SourceResult
+from aggregator.pipeline.results import FeedResult, MirrorResult, SourceResult, counted
 from aggregator.pipeline.rules import rules_digest
 from aggregator.schedule.due import is_due, next_due
 from aggregator.schedule.workers import WorkerPool
 from aggregator.store.sources import SourceState
 from aggregator.store.store import Store
 
+if TYPE_CHECKING:
+    from aggregator.pipeline.imaging.mirror import Mirror
+
+RUN_S = 60.0  # that a run waits for images; those that are not there by then come with the next one
+_MANY = 1_000_000_000
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -27,6 +35,7 @@ class RunResult:
 
     sources: list[SourceResult] = field(default_factory=list)
     feeds: list[FeedResult] = field(default_factory=list)
+    images: MirrorResult | None = None
 
     @property
     def failed(self) -> bool:
@@ -66,7 +75,7 @@ def _is_read_otherwise(config: Config, source: Source, state: SourceState, now: 
     """Whether a source's posts are to be made anew, because of the configuration; its host's wishes and failures still count."""
     if not state.rules or state.failures or (state.not_before is not None and state.not_before > now):
         return False
-    return state.rules != rules_digest(config.site, source, config.images)
+    return state.rules != rules_digest(config.site, source, config.images, config.fetch)
 
 
 def run_once(
@@ -77,13 +86,18 @@ def run_once(
     *,
     feeds: Collection[str] = (),
     force: bool = False,
+    mirrors: bool = True,
     on_source: Callable[[SourceResult], None] = lambda _: None,
     on_feed: Callable[[FeedResult], None] = lambda _: None,
 ) -> RunResult:
-    """Refreshes the sources, then regenerates the feeds whose posts changed, telling of each as it is done."""
+    """Refreshes the sources, then regenerates the feeds whose posts changed, telling of each as it is done.
+
+    Where the configuration wants that, and this run `mirrors`, images are fetched in between.
+    """
     result = RunResult()
+    mirror = _mirror(config, store, now) if mirrors and wants_copies(config) else None
     with WorkerPool() as workers:
-        refresher = Refresher(config, store, now, workers)
+        refresher = Refresher(config, store, now, workers, mirror.gate if mirror else None)
         for refreshed in chain(refresher.retire(), refresher.refresh(list(sources))):
             result.sources.append(refreshed)
             on_source(refreshed)
@@ -92,16 +106,29 @@ def run_once(
         result.sources.sort(key=lambda one: place.get(one.name, len(place)))  # not as the network would have it
         regenerator = Regenerator(config, store, workers)
         regenerator.release(now)
+        if mirror:
+            result.images = mirror.run(RUN_S)
         for made in regenerator.regenerate(only=feeds, force=force):
             result.feeds.append(made)
             on_feed(made)
     return result
 
 
+def _mirror(config: Config, store: Store, now: datetime) -> Mirror:
+    from aggregator.pipeline.imaging.mirror import make_mirror  # noqa: PLC0415 - for those who want copies
+
+    return make_mirror(config, store, gate=gate_of(config), clock=lambda: now)
+
+
 def would_do(config: Config, store: Store, sources: Collection[Source]) -> Iterator[str]:
     """What a run would do, a line for each thing; nothing is asked and nothing written."""
-    refresher = Refresher(config, store, datetime.now(UTC), lambda: None)
+    now = datetime.now(UTC)
+    refresher = Refresher(config, store, now, lambda: None)
     for source in sources:
         yield refresher.preview(source)
+    if wants_copies(config):
+        with store.read() as tx:
+            waiting = len(tx.media.due(now, _MANY, _MANY))
+        yield from [f"would fetch {counted(waiting, 'image')} to mirror"] if waiting else ()
     for slug in Regenerator(config, store, lambda: None).preview():
         yield f"would regenerate {slug}"

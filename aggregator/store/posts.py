@@ -234,6 +234,20 @@ class Posts:
             self._connection.execute(update(posts).where(posts.c.id.in_(chunk)).values(**values))
         return self._hold(held, left=())
 
+    def show_anew(self, ids: Collection[int]) -> set[str]:
+        """Has everything rendered anew that shows these posts, because something in them is shown otherwise.
+
+        The posts are the same, so only those count as changed whose own pages are files, because they have no link.
+        """
+        touched: set[int] = set()
+        unlinked = (posts.c.link.is_(None)) | (posts.c.link == "")
+        for chunk in _chunks(sorted(ids)):
+            query = select(memberships.c.category_id).distinct().where(memberships.c.post_id.in_(chunk))
+            touched.update(self._connection.execute(query).scalars())
+            statement = update(posts).where(posts.c.id.in_(chunk), unlinked, posts.c.state == State.LIVE)
+            self._connection.execute(statement.values(changed=self._number()))
+        return self._mark(touched, Counter())
+
     # -- who holds what -----------------------------------------------------------------------------------------------
 
     def _hold(self, held: dict[int, tuple[int, list[str]]], left: Sequence[int]) -> set[str]:

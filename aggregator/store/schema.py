@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 
 # The newest migration in `migrations/versions`; a test holds that the migrations end in exactly these tables.
-SCHEMA_VERSION = "0003"
+SCHEMA_VERSION = "0004"
 
 metadata = MetaData()
 
@@ -260,4 +260,44 @@ feeds = Table(
     Column("rendered", BigInteger, nullable=False),  # the newest write that its documents hold
     Column("posts", Integer, nullable=False),
     Column("updated", BigInteger),  # newest change among its posts
+)
+
+# The images that live posts show and that we are to keep copies of, or kept: the files below `media/` in the output.
+media = Table(
+    "media",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),  # a hash of the origin: no index takes 8 KB of URL
+    Column("origin", Text, nullable=False),
+    Column("host", Text, nullable=False),  # of the origin
+    Column("newest", BigInteger, nullable=False),  # date of the newest post that shows it: those are fetched first
+    Column("hash", Text, nullable=False, server_default=""),  # of the copy's bytes, its name; empty: there is no copy
+    Column("suffix", Text, nullable=False, server_default=""),
+    Column("type", Text, nullable=False, server_default=""),
+    Column("bytes", BigInteger, nullable=False, server_default="0"),
+    Column("width", Integer),  # in pixels; None: its header does not say
+    Column("height", Integer),
+    Column("fetched_at", BigInteger),
+    Column("failures", Integer, nullable=False, server_default="0"),  # in a row
+    Column("not_before", BigInteger),  # when it may be asked for; None: it need not be, there is a copy
+    Column("error", Text, nullable=False, server_default=""),  # of the last try
+    Index("media_by_hash", "hash"),
+    Index("media_due", "not_before"),
+)
+
+# Which live posts show which of them.
+media_uses = Table(
+    "media_uses",
+    metadata,
+    Column("post_id", BigInteger, primary_key=True),
+    Column("media_id", BigInteger, primary_key=True),
+    Index("media_uses_by_media", "media_id"),
+    sqlite_with_rowid=False,
+)
+
+# Files that are to be removed: who is killed before he has done it finds them here.
+media_leaving = Table(
+    "media_leaving",
+    metadata,
+    Column("hash", Text, primary_key=True),
+    Column("suffix", Text, primary_key=True),
 )

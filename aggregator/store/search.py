@@ -8,16 +8,15 @@ it found, and is stopped after `PATIENCE_MS`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, column, delete, func, literal, select, table, text, tuple_
+from sqlalchemy import Connection, bindparam, column, delete, func, select, table, text
 from sqlalchemy.exc import OperationalError
 
 from aggregator.errors import SearchTimedOut
 from aggregator.models import Post, State
-from aggregator.store.feeds import Feeds
+from aggregator.store.following import BEGINNING, Batch, changed_after
 from aggregator.store.posts import read_post
-from aggregator.store.schema import bodies, categories, posts, search
+from aggregator.store.schema import bodies, posts, search
 from aggregator.store.settings import Settings
 from aggregator.store.sources import stamp
 from aggregator.store.upsert import insert_rows
@@ -32,15 +31,6 @@ _MATCHES = text("to_tsvector('simple', search.title || ' ' || search.words) @@ t
 _INDEX = table("search_index", column("rowid"), column("search_index"))
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Posts that changed since they were indexed: those to index, those to forget, and how far they go."""
-
-    posts: tuple[Post, ...]
-    ids: tuple[int, ...]  # of all of them
-    cursor: str
-
-
 class Search:
     """The `search` table and its index within one transaction."""
 
@@ -50,24 +40,7 @@ class Search:
 
     def stale(self, limit: int) -> Batch:
         """The next posts that changed since they were indexed; without any, one look into an index."""
-        write, after = _read_cursor(Settings(self._connection).get(_CURSOR))
-        # A write that touched no live post gives its number to the next one, which does: nothing beyond is looked at.
-        newest = select(categories.c.changed).where(categories.c.path == "").scalar_subquery()
-        query = (
-            select(posts.c.id, posts.c.changed, posts.c.state)
-            .where(
-                tuple_(posts.c.changed, posts.c.id) > tuple_(literal(write), literal(after)), posts.c.changed <= newest
-            )
-            .order_by(posts.c.changed, posts.c.id)
-            .limit(limit)
-        )
-        rows = self._connection.execute(query).all()
-        if not rows:
-            return Batch((), (), f"{write} {after}")
-        live = [row[0] for row in rows if row[2] == State.LIVE]
-        return Batch(
-            tuple(Feeds(self._connection).posts(live)), tuple(row[0] for row in rows), f"{rows[-1][1]} {rows[-1][0]}"
-        )
+        return changed_after(self._connection, Settings(self._connection).get(_CURSOR) or BEGINNING, limit)
 
     def put(self, batch: Batch, texts: Mapping[int, str]) -> None:
         """Indexes a batch with the texts of its posts, by id, and remembers how far it goes.
@@ -129,11 +102,6 @@ def number_of(post: Post) -> int:
     Two posts of one second would have to share 30 bits to share a number; then the later one is found, and no harm done.
     """
     return (stamp(post.published) << _LOW_BITS) | (post.id & ((1 << _LOW_BITS) - 1))
-
-
-def _read_cursor(text: str | None) -> tuple[int, int]:
-    write, _, after = (text or "-1 -1").partition(" ")
-    return int(write), int(after)
 
 
 def _fts5(terms: Sequence[Term]) -> str:

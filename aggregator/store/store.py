@@ -17,6 +17,7 @@ from aggregator.store.fetches import Fetches
 from aggregator.store.files import Files
 from aggregator.store.hosts import Hosts
 from aggregator.store.leases import Leases
+from aggregator.store.media import Media
 from aggregator.store.posts import Posts
 from aggregator.store.schema import SCHEMA_VERSION, metadata, version
 from aggregator.store.search import Search
@@ -45,6 +46,7 @@ class Transaction:
         self.leases = Leases(connection)
         self.subscribers = Subscribers(connection)
         self.search = Search(connection)
+        self.media = Media(connection)
 
 
 class Store:

@@ -7,10 +7,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from pictures import picture
 from planet import Planet
 from webfeed import Reply, rss
 
-from aggregator.pipeline.results import FeedResult, SourceResult
+from aggregator.pipeline.results import FeedResult, MirrorResult, SourceResult
 from aggregator.schedule.engine import Engine
 from aggregator.schedule.once import Order
 from aggregator.schedule.workers import WorkerPool
@@ -23,6 +24,7 @@ class Heard:
         self.sources: list[SourceResult] = []
         self.feeds: list[FeedResult] = []
         self.rounds: list[list[FeedResult]] = []
+        self.images: list[MirrorResult] = []
 
     def source(self, result):
         self.sources.append(result)
@@ -32,6 +34,9 @@ class Heard:
 
     def published(self, results):
         self.rounds.append(list(results))
+
+    def mirrored(self, result):
+        self.images.append(result)
 
 
 @pytest.fixture
@@ -276,3 +281,72 @@ def test_what_is_published_is_missed_when_somebody_removes_it(planet, blog, engi
     assert not running.is_published()
     running.publish()
     assert running.is_published()
+
+
+def showing(planet: Planet, web: Any, *hosts: int) -> list[str]:
+    """Posts of hosts that each show an image of another one, which is to be mirrored."""
+    planet.settings["images"] = {"rules": [{"action": "mirror"}]}
+    urls = [web.url(10 + number, "/a.png") for number in hosts]
+    for number, url in zip(hosts, urls, strict=True):
+        a_source(planet, web, number, item(number, description=f"&lt;img src='{url}'&gt;"), category=f"c{number}")
+    return urls
+
+
+def test_copies_of_images_come_after_what_is_published_and_their_feeds_follow(planet, web, engine, heard, monkeypatch):
+    monkeypatch.setattr("aggregator.schedule.engine.CHANGED_S", 0.01)
+    url, other = showing(planet, web, 1, 2)
+    web.put(11, "/a.png", Reply(200, picture()))
+    running = engine()
+    running.refresh_due()
+    running.publish()
+    assert url in planet.items()[0]["content_html"] + planet.items()[1]["content_html"]
+    assert running.wishes.wait(5)
+    running.mirror()
+    assert [result.copied for result in heard.images] == [1]
+    assert running.wishes.wait(5)
+    heard.feeds.clear()
+    running.publish()
+    assert {result.slug for result in heard.feeds} >= {"all", "category/c1"}
+    assert "category/c2" not in {result.slug for result in heard.feeds}
+    [one] = planet.items("category/c1")
+    assert 'src="https://feeds.example.com/media/' in one["content_html"]
+    assert other in planet.items("category/c2")[0]["content_html"]
+    running.mirror()
+    assert not running.wishes.wait(0.01)
+    assert len(web.asks(11)) == len(web.asks(12)) == 1
+
+
+def test_an_image_that_takes_long_holds_up_nothing(planet, web, engine):
+    showing(planet, web, 1)
+    begun, released = threading.Event(), threading.Event()
+    web.put(11, "/a.png", lambda _: begun.set() or (Reply(200, picture()) if released.wait(20) else Reply(500)))
+    running = engine()
+    running.refresh_due()
+    thread = threading.Thread(target=running.mirror)
+    thread.start()
+    assert begun.wait(10)
+    running.mirror()  # which is under way
+    running.publish()
+    assert planet.titles() == ["Item 1"]
+    planet.now += timedelta(hours=1)
+    running.refresh_due()
+    assert len(web.asks(1, "/")) == 2
+    released.set()
+    thread.join(10)
+    assert not thread.is_alive()
+    running.publish()
+    assert "/media/" in planet.items()[0]["content_html"]
+
+
+def test_another_configuration_mirrors_by_its_own_rules(planet, web, engine, heard):
+    showing(planet, web, 1)
+    web.put(11, "/a.png", Reply(200, picture()))
+    rules, planet.settings["images"] = planet.settings["images"], {}
+    running = engine()
+    running.refresh_due()
+    running.mirror()
+    assert heard.images == []
+    planet.settings["images"] = rules
+    running.reconfigure(planet.config)
+    running.mirror()
+    assert [result.copied for result in heard.images] == [1]
