@@ -192,7 +192,8 @@ def prepared(place: Place, routes: Any = ()) -> tuple[Any, Documents, Observer, 
     """An application over a place, and what it logs."""
     events: list[dict[str, Any]] = []
     documents = Documents(place.daemon)
-    observer = Observer(Metrics(), AccessLog(lambda event, **fields: events.append({"event": event, **fields})))
+    log = AccessLog(lambda event, **fields: events.append({"event": event, **fields}))
+    observer = Observer(Metrics(), log, base_url=lambda: place.daemon.config.site.base_url)
     observer.metrics.watch(place.daemon, documents)
 
     def failed(path: str, error: Exception) -> None:
