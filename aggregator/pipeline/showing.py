@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from aggregator.config.models import Config
 from aggregator.errors import SearchTimedOut
-from aggregator.models import Feed
+from aggregator.models import Feed, Post
 from aggregator.pipeline.regenerate import ALL, Regenerator, listed_feeds, site_of
 from aggregator.pipeline.searching import search_posts
 from aggregator.pipeline.standing import SICK, Activity, Due, Status, health_of, read_status
@@ -84,15 +84,15 @@ class Shower:
 
     def post(self, name: str, language: str) -> bytes | None:
         """A live post's own page; None where there is none of that name."""
-        post_id = post_id_of(name)
-        if post_id is None:
-            return None
-        with self.store.read() as tx:
-            found = tx.feeds.posts([post_id])
-        if not found:
+        post = self._post(name)
+        if post is None:
             return None
         directories = {one.path: feed.directory for feed in self._feeds() if (one := category_of(feed))}
-        return post_page(found[0], directories, site_of(self.config), self._view(language)).body
+        return post_page(post, directories, site_of(self.config), self._view(language)).body
+
+    def has_post(self, name: str) -> bool:
+        """Whether there is a live post of that name."""
+        return self._post(name) is not None
 
     def search(self, query: str, number: int, language: str) -> tuple[bytes, bool]:
         """The page of what was found, and whether it is complete: what took too long is not."""
@@ -140,6 +140,13 @@ class Shower:
             figures={"sources": len(rows), **question.figures},
         )
         return status_page(standing, site_of(self.config), self._view(language), query)
+
+    def _post(self, name: str) -> Post | None:
+        post_id = post_id_of(name)
+        if post_id is None:
+            return None
+        with self.store.read() as tx:
+            return next(iter(tx.feeds.posts([post_id])), None)
 
     def _feeds(self) -> list[Feed]:
         return Regenerator(self.config, self.store, lambda: None).feeds()

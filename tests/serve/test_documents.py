@@ -136,12 +136,18 @@ def test_scripts_of_other_sites_may_read_feeds_and_their_etags(site, rss):
     assert "If-None-Match" in preflight.headers["access-control-allow-headers"]
 
 
-def test_a_page_cannot_be_framed_and_has_no_cors(site):
-    site.place.publish("index.html", b"<!doctype html>")
-    reply = site.get("/")
-    assert reply.headers["content-type"] == "text/html; charset=utf-8"
-    assert "frame-ancestors 'none'" in reply.headers["content-security-policy"]
-    assert "access-control-allow-origin" not in reply.headers
+def test_a_page_cannot_be_framed_and_has_no_cors_whoever_makes_it(serve, place):
+    from aggregator.serve.pages import routes
+
+    place.publish("index.html", b"<!doctype html>")
+    place.store.open()
+    with serve(routes=routes(place.daemon)) as site:
+        for path in ("/index.html", "/", "/search?q=x", "/status"):
+            reply = site.get(path)
+            assert (reply.status, reply.headers["content-type"]) == (200, "text/html; charset=utf-8")
+            assert reply.headers["content-security-policy"] == "frame-ancestors 'none'"
+            assert "access-control-allow-origin" not in reply.headers
+        assert "content-security-policy" not in site.get("/status.json").headers
 
 
 # -- places -----------------------------------------------------------------------------------------------------------------

@@ -306,6 +306,19 @@ def test_a_posts_page_shows_it_whole_while_it_is_live(daemon, ask):
     assert ask(f"/{post_directory(a_post('a', key='held').id)}/").status == 404
 
 
+def test_the_links_of_pages_that_are_files_lead_to_posts_as_well(daemon, ask, make_config):
+    post = a_post("a", content="<p>whole</p>")
+    put(daemon, post)
+    path = f"/{post_directory(post.id)}"
+    assert ask(f"{path}/index.html").body == ask(f"{path}/").body
+    moved = ask(path)
+    assert (moved.status, moved.headers["location"]) == (301, f"{path}/")
+    daemon.config = make_config(site={"base_url": "https://example.com/planet/"})
+    assert ask(path).headers["location"] == f"/planet{path}/"
+    for nothing in ("/posts/x", "/posts/x/index.html", f"/{post_directory(1)}"):
+        assert ask(nothing).status == 404
+
+
 def test_posts_are_found_and_their_words_marked(daemon, ask):
     put(
         daemon,
@@ -355,6 +368,7 @@ def watched(daemon, make_config) -> Daemon:
     with daemon.store.write() as tx:
         tx.sources.put([
             SourceState(name="well", checked_at=NOON, ok_at=NOON, result="3 new"),
+            SourceState(name="new", result="asked to wait"),
             SourceState(name="sick", checked_at=NOON, ok_at=NOON - day, result="failed", error="timed out <b>", failures=4),
         ])  # fmt: skip
         tx.fetches.count(NOON, {"new": 3, "failed": 1})
@@ -392,6 +406,8 @@ def test_the_status_speaks_chinese(watched, ask):
     text = ask("/status").tree.text_content()
     assert "3 篇新文章" in text
     assert "连续失败 4 次" in text
+    assert "要求等待" in text
+    assert "asked to wait" not in text
 
 
 def test_f16_no_secret_stands_in_the_status(watched, ask):
@@ -438,6 +454,8 @@ def test_f16_the_status_can_be_for_those_who_know_its_token(daemon, ask, make_co
         assert ask(f"{path}?token=wrong").status == 401
         assert ask(path, authorization=f"Basic {token}").status == 401
         assert ask(path, authorization=f"Bearer {token}").status == 200
+    page = ask("/status?token=%22%3E%26x=1", authorization=f"Bearer {token}")
+    assert page.hrefs("//nav[@class='pager']//a/@href") == ["status?page=2"]
     page = ask(f"/status?token={token}")
     assert page.hrefs("//nav[@class='pager']//a/@href") == [f"status?token={token}&page=2"]
     assert ask("/" + page.hrefs("//nav[@class='pager']//a/@href")[0]).status == 200
