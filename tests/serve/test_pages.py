@@ -27,6 +27,7 @@ from aggregator.config.models import Config
 from aggregator.models import State
 from aggregator.pipeline.regenerate import Regenerator
 from aggregator.pipeline.searching import index_posts
+from aggregator.pipeline.standing import read_status
 from aggregator.publish.permalinks import post_directory
 from aggregator.serve.pages import routes
 from aggregator.serve.running import Queue
@@ -279,7 +280,10 @@ def test_private_feeds_are_listed_nowhere_and_left_to_the_documents(daemon, ask,
         feeds=[{"slug": "mine", "title": "Secret", "private": True, "token": "0123456789abcdef"}]
     )
     put(daemon, a_post("a"))
-    assert b"0123456789abcdef" not in ask("/").body + ask("/status").body + ask("/status.json").body
+    seen = ask("/").body + ask("/status").body + ask("/status.json").body
+    assert b"0123456789abcdef" not in seen
+    assert b"mine" not in seen
+    assert b"Secret" not in seen
     assert ask("/mine/").body == b"documents"
 
 
@@ -419,6 +423,27 @@ def test_of_a_local_source_strangers_see_the_files_name_alone(daemon, ask, make_
     seen = ask("/status").body + ask("/status.json").body
     assert seen.count(b"planet.xml") == 2
     assert b"folder" not in seen
+
+
+def test_strangers_see_what_failed_and_not_where_on_this_machine(daemon, ask, make_config, tmp_path):
+    files = [{"name": "posts", "type": "front-matter", "path": "acme secret/posts"}]
+    daemon.config = make_config(sources=[*files, {"name": "web", "type": "feed", "url": "https://web.example/feed"}])
+    states = [
+        SourceState(name="posts", checked_at=NOON, error=f"there is no folder {tmp_path}/acme secret/posts", failures=1),
+        SourceState(name="web", checked_at=NOON, url="https://me:pw@other.example/a/b?token=s3cret",
+                    error="unexpected OSError: '/srv/acme/x.pem'", note="https://other.example/a/b failed; it is asked again"),
+    ]  # fmt: skip
+    with daemon.store.write() as tx:
+        tx.sources.put(states)
+    page, data = ask("/status").tree.text_content(), ask("/status.json").body.decode()
+    for seen in (page, data):
+        assert "there is no folder posts" in seen
+        assert "unexpected OSError: 'x.pem'" in seen
+        assert "https://other.example/a/b failed" in seen
+        assert not any(word in seen for word in ("acme", str(tmp_path), "s3cret", "me:pw"))
+    assert json.loads(data)["sources"][1]["asked_at"] == "https://other.example/a/b?token=***"
+    for row in read_status(daemon.config, daemon.store, lambda *_: None, lambda *_: True).sources:
+        assert "acme" in row["error"]
 
 
 def test_r6_a_refused_configuration_is_told_at_the_top(watched, ask):
