@@ -19,6 +19,7 @@ from aggregator.serve.running import Running
 
 _FORM_BYTES = 16_384  # a form holds two URLs and a secret
 _BODY_S = 60.0  # that a body may take to arrive
+_AGAIN_S = 60  # after which a hub may push again what there was no room for
 
 
 def routes(running: Running, push: Push) -> list[Route]:
@@ -39,7 +40,7 @@ def routes(running: Running, push: Push) -> list[Route]:
         return _response(await run_in_threadpool(push.subscriber.confirm, request.path_params["callback"], query))
 
     async def take(request: Request) -> Response:
-        """A hub pushes a document; it is stored later, and never fetched."""
+        """A hub pushes a document; it is stored later, and never fetched. Until there is room for it, it was not taken."""
         callback = request.path_params["callback"]
         refusal = await run_in_threadpool(push.subscriber.refusal, callback)
         if refusal is not None:
@@ -49,7 +50,8 @@ def routes(running: Running, push: Push) -> list[Route]:
         taken = await run_in_threadpool(push.subscriber.take, callback, body, signature)
         if taken.source:
             kind = request.headers.get("content-type", "")
-            await run_in_threadpool(running.take_push, taken.source, body, kind)
+            if not await run_in_threadpool(running.take_push, taken.source, body, kind):
+                return _response(Answer(503, "Too much is pushed at once.", retry_after_s=_AGAIN_S))
             await run_in_threadpool(push.subscriber.took, callback, taken)
         return _response(taken.answer)
 
