@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from datetime import timedelta
 
@@ -46,6 +47,14 @@ def test_what_failed_waits_and_is_found_when_its_time_has_come(subscribed):
         assert again == replace(ONE, failures=1, not_before=NOON + HOUR)
         tx.subscribers.delivered("all/rss.xml", "https://r/1", '"v2"')
         assert tx.subscribers.at("all/rss.xml", "https://r/1") == replace(ONE, sent='"v2"')
+
+
+def test_the_longest_callback_that_our_hub_takes_can_be_stored(subscribed):
+    path = f"{random.Random(1).randbytes(400).hex()}/rss.xml"
+    longest = replace(ONE, topic=path, callback=f"https://r/{random.Random(2).randbytes(495).hex()}")
+    with subscribed.write() as tx:
+        tx.subscribers.put(longest)
+        assert tx.subscribers.at(path, longest.callback) == longest
 
 
 def test_subscriptions_are_counted_in_all_and_by_host(subscribed):
