@@ -57,6 +57,18 @@ def test_the_longest_callback_that_our_hub_takes_can_be_stored(subscribed):
         assert tx.subscribers.at(path, longest.callback) == longest
 
 
+def test_what_waits_since_the_clock_was_ahead_waits_no_longer(subscribed):
+    with subscribed.write() as tx:
+        tx.subscribers.failed("all/rss.xml", "https://r/1", 1, NOON + timedelta(days=365))
+        assert tx.subscribers.waiting(NOON) == ["all/rss.xml"]
+        owed = tx.subscribers.owed("all/rss.xml", '"v2"', NOON)
+        assert [one.callback for one in owed] == ["https://q/2", "https://r/1"]
+        tx.subscribers.failed(
+            "all/rss.xml", "https://r/1", 9, NOON + timedelta(hours=7.5)
+        )  # the longest that it may be
+        assert tx.subscribers.waiting(NOON) == []
+
+
 def test_subscriptions_are_counted_in_all_and_by_host(subscribed):
     with subscribed.read() as tx:
         assert (tx.subscribers.count(), tx.subscribers.count("r"), tx.subscribers.count("x")) == (3, 2, 0)
