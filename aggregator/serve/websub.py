@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 
 from starlette.concurrency import run_in_threadpool
+from starlette.endpoints import HTTPEndpoint
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -34,8 +35,6 @@ def routes(running: Running, push: Push) -> list[Route]:
 
     async def confirm(request: Request) -> Response:
         """A hub asks whether we want what we asked it for."""
-        if request.method == "HEAD":  # Starlette adds it to every GET, and it must decide nothing
-            raise HTTPException(405, headers={"Allow": "GET, POST"})
         query = dict(reversed(request.query_params.multi_items()))  # of several, the first
         return _response(await run_in_threadpool(push.subscriber.confirm, request.path_params["callback"], query))
 
@@ -55,11 +54,18 @@ def routes(running: Running, push: Push) -> list[Route]:
             await run_in_threadpool(push.subscriber.took, callback, taken)
         return _response(taken.answer)
 
-    return [
-        Route("/websub", hub, methods=["POST"]),
-        Route("/websub/{callback}", confirm, methods=["GET"]),
-        Route("/websub/{callback}", take, methods=["POST"]),
-    ]
+    class Callback(HTTPEndpoint):
+        """Where a hub finds us; of two routes, Starlette would name only the methods of the first to whoever it refuses."""
+
+        get, post = staticmethod(confirm), staticmethod(take)
+
+        async def method_not_allowed(self, request: Request) -> Response:
+            """Not `HEAD` either: it would be answered as `GET` is, and must decide nothing."""
+            raise HTTPException(405, f"{request.method} means nothing here.", {"Allow": "GET, POST"})
+
+        head = method_not_allowed
+
+    return [Route("/websub", hub, methods=["POST"]), Route("/websub/{callback}", Callback)]
 
 
 async def _body(request: Request, max_bytes: int) -> bytes:

@@ -206,7 +206,14 @@ def test_s7_an_unknown_callback_is_404_and_what_is_sent_there_is_not_read(served
     daemon, _ = served
     assert ask(daemon, "POST", "/websub/nobody", b"", {"Content-Length": "50000000"})[0] == 404
     assert ask(daemon, "GET", f"/websub/nobody?hub.mode=subscribe&hub.topic={TOPIC}&hub.challenge=x")[0] == 404
-    assert ask(daemon, "PUT", "/websub/callback", b"x")[0] == 405
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "OPTIONS", "PROPFIND", "HEAD"])
+def test_s7_a_callback_says_what_may_be_done_with_it(served, method):
+    daemon, _ = served
+    for callback in ("callback", "nobody"):
+        status, headers, _ = ask(daemon, method, f"/websub/{callback}", b"")
+        assert (status, headers["allow"]) == (405, "GET, POST")
 
 
 def test_s7_a_verification_that_nobody_asked_for_is_404(served):
