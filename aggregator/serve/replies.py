@@ -80,7 +80,7 @@ def new_items(version: Version, variant: Variant, view: View, base: bytes, body:
 
 def moved(directory: str, view: View) -> Answer:
     """To a directory, by its path alone: a Host header is believed by nobody, and whoever asked knows the host."""
-    answer = plain(301, ((b"location", f"{view.prefix}{url_path(directory)}".encode()),), "It is a folder.")
+    answer = plain(301, ((b"location", url_path(view.prefix + directory).encode()),), "It is a folder.")
     return _without(answer, b"cache-control")
 
 
