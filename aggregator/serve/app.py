@@ -18,7 +18,7 @@ from aggregator.serve.documents import Documents
 from aggregator.serve.metrics import CONTENT_TYPE, Metrics
 from aggregator.serve.observing import Observer
 from aggregator.serve.running import Running
-from aggregator.serve.targets import decoded, within
+from aggregator.serve.targets import decoded, prefix_of, within
 
 
 def make_app(
@@ -107,8 +107,7 @@ class _Entrance:
         if path is None:
             await send_answer(plain(400), scope, send)
             return
-        prefix = self._running.config.site.base_url.partition("://")[2]
-        inner = within(path, prefix[prefix.index("/") :])
+        inner = within(path, prefix_of(self._running.config.site.base_url))
         scope = {**scope, "path": inner, "root_path": "", "whole_path": target}
         is_complete = False
 

@@ -94,7 +94,7 @@ def no_part(body: bytes, about: Headers) -> Answer:
 
 def moved(directory: str, view: View) -> Answer:
     """To a directory, by its path alone: a Host header is believed by nobody, and whoever asked knows the host."""
-    answer = plain(301, ((b"location", f"{view.prefix}{url_path(directory)}".encode()),), "It is a folder.")
+    answer = plain(301, ((b"location", url_path(view.prefix + directory).encode()),), "It is a folder.")
     return _without(answer, b"cache-control")
 
 

@@ -44,5 +44,8 @@ class Running(Protocol):
     def next_due(self) -> dict[str, datetime | None]:
         """When each source is due, by name; None: at any moment. It asks the store, so not in the event loop's thread."""
 
-    def take_push(self, source: str, body: bytes, content_type: str) -> None:
-        """Has a document stored that was pushed for a source; returns at once, and what is pushed twice is stored once."""
+    def take_push(self, source: str, body: bytes, content_type: str) -> bool:
+        """Has a document stored that was pushed for a source, and returns at once; whether it will be.
+
+        What is pushed twice is stored once.
+        """

@@ -52,7 +52,7 @@ class Daemon:
     def next_due(self) -> dict[str, datetime | None]:
         return self.due
 
-    def take_push(self, source: str, body: bytes, content_type: str) -> None:
+    def take_push(self, source: str, body: bytes, content_type: str) -> bool:
         raise AssertionError
 
 

@@ -145,6 +145,8 @@ def test_pages_of_others_come_before_documents_and_what_they_lack_falls_through(
         assert site.get("/posts/7").status == 404
         site.place.configure(site={"base_url": "https://example.com/planet/"})
         assert site.get("/planet/posts/7/").body == b"page of /posts/7/"
+        site.place.configure(site={"base_url": "https://example.com/订阅/"})
+        assert site.get("/%E8%AE%A2%E9%98%85/posts/7/").body == b"page of /posts/7/"
 
 
 def test_what_fails_is_told_to_the_operator_and_to_nobody_else(serve):

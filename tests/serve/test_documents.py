@@ -207,6 +207,19 @@ def test_below_a_path_of_base_url_documents_are_served_with_it_and_without(site,
     assert "https://example.com/planet/all/rss.xml" in site.get("/all/rss.xml").headers["link"]
 
 
+@pytest.mark.parametrize("base_url", ["https://example.com/订阅/a+b/", "https://example.com/%e8%ae%a2%E9%98%85/a%2Bb/"])
+def test_documents_lie_below_a_base_url_however_it_is_written(place, site, rss, base_url):
+    place.publish("docker/index.html", b"page")
+    place.configure(site={"base_url": base_url}, websub={"hub": "https://hub.例え.jp/"})
+    below = "/%E8%AE%A2%E9%98%85/a%2Bb/"
+    for target in (below + "all/rss.xml", "/%E8%ae%a2%e9%98%85/a+b/all/rss.xml", "/all/rss.xml"):
+        reply = site.get(target)
+        assert reply.body == RSS
+        assert "?" not in reply.headers["link"]
+        assert '<https://hub.xn--r8jz45g.jp/>; rel="hub"' in reply.headers["link"]
+    assert site.get("/docker").headers["location"] == below + "docker/"
+
+
 def test_another_configuration_counts_at_once(site, rss, tmp_path):
     assert "hub" not in site.get("/all/rss.xml").headers["link"]
     site.place.configure(websub={"hub": "builtin"})
