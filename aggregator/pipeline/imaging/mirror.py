@@ -73,7 +73,7 @@ class Mirror:
         if self._is_first:
             self._remove_leaving()
         has_lost = self._find_lost()
-        has_news = self._look(until, ending)
+        has_news = self._look(until - within_s / 2, ending)  # there may be so many that nothing would ever be fetched
         self._fetch(until, ending, result)
         if not ending.is_set() and (self._is_first or has_lost or has_news or result.copied):
             self._make_room(result)
