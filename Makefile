@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed-dev
-HELPERS := benchmarks/timing.py benchmarks/posts.py benchmarks/feedserver.py
+HELPERS := benchmarks/timing.py benchmarks/posts.py benchmarks/feedserver.py benchmarks/webserver.py
 SOAKS := benchmarks/daemon_week.py benchmarks/subscribers.py
 BENCHMARKS := $(filter-out $(HELPERS) $(SOAKS),$(wildcard benchmarks/*.py))
 

@@ -9,9 +9,12 @@ import pytest
 import typer.main
 
 from aggregator.cli.commands import app
+from aggregator.config.fields import signed_parts
+from aggregator.config.images import ImageRule
 from aggregator.config.reading import read_config
 from aggregator.config.reference import reference
 from aggregator.images.proxies import BUILT_IN
+from aggregator.images.templates import Template
 
 ROOT = Path(__file__).parents[1]
 GUIDE = (ROOT / "docs" / "guide.md").read_text(encoding="utf-8")
@@ -53,6 +56,22 @@ def test_the_default_configuration_is_valid_and_runs_on_files_that_are_there():
     config = read_config(ROOT / "config" / "aggregator.yaml")
     for source in config.sources:
         assert Path(source.path if source.type == "front-matter" else source.url).exists()
+
+
+def test_every_template_in_the_guide_wraps_an_image_and_gives_it_back():
+    rows = re.findall(r"^\| .* \| `(https://.*)` \|$", GUIDE.partition("| `wrap:` for |")[2], re.MULTILINE)
+    assert len(rows) == 11
+    for template in rows:
+        needs = {"key": "00" * 16} if signed_parts(template) else {}
+        needs |= {"salt": "00" * 8} if "{imgproxy}" in template else {}
+        rule = ImageRule(wrap=template, **needs)
+        made = Template(rule.wrap, **needs)
+        assert made.unwrap(made.wrap("https://e.example/a.jpg")) == "https://e.example/a.jpg"
+
+
+def test_the_rules_in_the_guide_are_valid(write):
+    for example in re.findall(r"```yaml\n(images:.*?)```", GUIDE, re.DOTALL):
+        read_config(write("config/a.yaml", f"sources: []\n{example}"))
 
 
 def test_the_readme_counts_the_proxies_right():

@@ -27,6 +27,7 @@ from aggregator.serve import media, pages, websub
 from aggregator.serve.accesslog import AccessLog, shown_target
 from aggregator.serve.app import make_app
 from aggregator.serve.documents import Documents
+from aggregator.serve.images import Images
 from aggregator.serve.metrics import Metrics
 from aggregator.serve.observing import Observer
 from aggregator.serve.protocol import Limits
@@ -144,13 +145,18 @@ def _served(
 ) -> Iterator[Server]:
     """Serves in a thread of its own for the length of the block: what was published before is there at once."""
     serve = daemon.config.serve
-    documents = Documents(daemon)
-    metrics.watch(daemon, documents)
+    documents, images = Documents(daemon), Images(daemon)
+    metrics.watch(daemon, documents, images.figures)
     observer = Observer(metrics, AccessLog(access_lines(log.format)) if serve.access_log else None)
     app = make_app(
         daemon,
         documents,
-        routes=[*websub.routes(daemon, push), *media.routes(daemon), *pages.routes(daemon, figures=documents.figures)],
+        routes=[
+            *websub.routes(daemon, push),
+            *media.routes(daemon),
+            *images.routes(),
+            *pages.routes(daemon, figures=lambda: {**documents.figures(), **images.figures()}),
+        ],
         observer=observer,
         on_error=lambda path, error: log.error(
             "a request failed", path=shown_target(path), error=f"{type(error).__name__}: {error}"
@@ -159,7 +165,7 @@ def _served(
     failed: list[AggregatorError] = []
     server = Server(
         app,
-        documents,
+        (documents, images),
         serve.host,
         serve.port,
         observer=observer,
@@ -186,6 +192,7 @@ def _served(
         server.stop()
         thread.join(_GRACE_S)
         documents.close()
+        images.close()
 
 
 def _listening(config: Config, host: str | None, port: int | None) -> Config:

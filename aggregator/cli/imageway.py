@@ -9,7 +9,7 @@ from typing import Any
 from aggregator.config.images import Images
 from aggregator.config.models import Config
 from aggregator.config.reading import read_config
-from aggregator.pipeline.imagerules import KEY, ImageRules, image_rules, needs_key
+from aggregator.pipeline.imagerules import ImageRules, image_rules, is_proxied, signing_key
 from aggregator.pipeline.images import Way, ways_of
 from aggregator.store.store import Store
 
@@ -29,9 +29,8 @@ def _with_store(config: Config, urls: Sequence[str], *, source: str, feed: str) 
     store = Store(config.store)
     store.open()
     try:
-        if needs_key(config):
-            with store.write() as tx:
-                tx.settings.minted(KEY)
+        if is_proxied(config.images):
+            signing_key(config, store)
         with store.read() as tx:
             return ways_of(image_rules(config, tx), tx, urls, source=source, feed=feed)
     finally:

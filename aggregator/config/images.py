@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from typing import Annotated, Any, Literal
 
@@ -19,6 +20,12 @@ def _listed(value: Any) -> Any:
 def _key(value: SecretStr) -> SecretStr:
     if len(value.get_secret_value()) < 16:
         raise ValueError("must have at least 16 characters")
+    return value
+
+
+def _with_pillow(value: Any) -> Any:
+    if value is not None and importlib.util.find_spec("PIL") is None:
+        raise ValueError("needs Pillow: pip install -e '.[images]'")
     return value
 
 
@@ -127,10 +134,10 @@ class ImageProxy(Model):
         "../var/images", validate_default=True, description="The folder in which images are kept for a while."
     )
     cache_bytes: int = Field(1_000_000_000, ge=0, description="How much of them, in bytes; the least recently used go.")
-    width: Annotated[int, Field(gt=0, le=16_384)] | None = Field(
+    width: Annotated[Annotated[int, Field(gt=0, le=16_384)] | None, AfterValidator(_with_pillow)] = Field(
         None, description="Widest image sent, in pixels; wider ones are scaled down. Needs the extra `images`."
     )
-    format: Literal["webp", "avif"] | None = Field(
+    format: Annotated[Literal["webp", "avif"] | None, AfterValidator(_with_pillow)] = Field(
         None, description="What images are encoded as for readers that say they take it. Needs the extra `images`."
     )
     quality: int = Field(80, ge=1, le=100, description="How much of an image's detail is kept when it is encoded.")

@@ -26,6 +26,7 @@ AVIF = Kind("image/avif", "avif")
 HEIC = Kind("image/heic", "heic")
 BMP = Kind("image/bmp", "bmp")
 ICO = Kind("image/x-icon", "ico")
+KINDS = (PNG, JPEG, GIF, WEBP, AVIF, HEIC, BMP, ICO)
 
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
 _HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})

@@ -33,6 +33,18 @@ _READ: Mapping[str, Callable[[str], str | None]] = {
     "b64:padded": decoded,
     "hex": lambda text: bytes.fromhex(text).decode("utf-8", "replace"),
 }
+# What a part is of an origin: of the whole, its scheme, its host with the port, its path, and its query.
+_WRITTEN: Mapping[str, Callable[[re.Match[str]], str]] = {
+    "href": lambda origin: origin[0],
+    "href:q": lambda origin: quote(origin[0], safe=""),
+    "b64": lambda origin: encoded(origin[0].encode()),
+    "b64:padded": lambda origin: urlsafe_b64encode(origin[0].encode()).decode(),
+    "hex": lambda origin: origin[0].encode().hex(),
+    "scheme": lambda origin: origin[1],
+    "host": lambda origin: origin[2],
+    "path": lambda origin: origin[3],
+    "query": lambda origin: origin[4] or "",
+}
 
 
 class Template:
@@ -84,22 +96,12 @@ class Template:
         return origin if origin is not None and _ORIGIN.fullmatch(origin) else None
 
     def _filled(self, bare: str, found: re.Match[str]) -> str:
-        values = {
-            "href": bare,
-            "href:q": quote(bare, safe=""),
-            "b64": encoded(bare.encode()),
-            "b64:padded": urlsafe_b64encode(bare.encode()).decode(),
-            "hex": bare.encode().hex(),
-            "scheme": found[1],
-            "host": found[2],
-            "path": found[3],
-            "query": found[4] or "",
-        }
         filled = ""
         for number in range(len(self._pieces) - 1, -1, -1):  # from the end: some signatures are over what follows them
             piece = self._pieces[number]
             if number % 2:
-                piece = self._signature(piece, bare, filled) if piece in SIGNED_PARTS else values[piece]
+                value = _WRITTEN.get(piece)
+                piece = self._signature(piece, bare, filled) if value is None else value(found)
             filled = piece + filled
         return filled
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from aggregator.config.images import ImageRule, Images
 from aggregator.config.models import Config
 from aggregator.store.codec import digest
-from aggregator.store.store import Transaction
+from aggregator.store.store import Store, Transaction
 
-KEY = "images key"  # under which the store keeps what URLs of our own proxy are signed with
+_KEY = "images key"  # under which the store keeps what URLs of our own proxy are signed with
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +40,25 @@ class ImageRules:
 def image_rules(config: Config, tx: Transaction) -> ImageRules:
     """What is said about images; without a key, as long as none was minted."""
     given = config.images.key
-    key = given.get_secret_value() if given else (tx.settings.get(KEY) or "")
+    key = given.get_secret_value() if given else (tx.settings.get(_KEY) or "")
     return ImageRules(config.images, config.site.base_url, key, config.output)
 
 
-def needs_key(config: Config) -> bool:
-    """Whether something is to be signed with a key that the store keeps."""
-    return config.images.key is None and any(rule.action == "proxy" for rule in config.images.rules)
+def signing_key(config: Config, store: Store) -> str:
+    """What URLs of our own proxy are signed with: as configured, or a key that the store keeps, minted when first needed."""
+    if config.images.key is not None:
+        return config.images.key.get_secret_value()
+    with store.read() as tx:
+        known = tx.settings.get(_KEY)
+    if known is not None:
+        return known
+    with store.write() as tx:
+        return tx.settings.minted(_KEY)
+
+
+def is_proxied(images: Images) -> bool:
+    """Whether any image may be published through our own proxy."""
+    return any(rule.action == "proxy" for rule in images.rules)
 
 
 def wants_copies(config: Config) -> bool:

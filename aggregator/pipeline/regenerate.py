@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from aggregator import __version__
 from aggregator.config.models import Config, FeedConfig
 from aggregator.models import ROOT, Category, Feed
-from aggregator.pipeline.imagerules import KEY, ImageRules, image_rules, needs_key
+from aggregator.pipeline.imagerules import ImageRules, image_rules, is_proxied, signing_key
 from aggregator.pipeline.postpages import PostPages
 from aggregator.pipeline.private import PRIVATE, give_token, tokens
 from aggregator.pipeline.results import FeedResult, Workers
@@ -70,10 +70,8 @@ class Regenerator:
         with self.store.read() as tx:
             found = tx.feeds.categories()
             secret = tokens(self.config, tx)
-            needs = needs_key(self.config) and tx.settings.get(KEY) is None
-        if needs:
-            with self.store.write() as tx:
-                tx.settings.minted(KEY)
+        if is_proxied(self.config.images):
+            signing_key(self.config, self.store)
         if without := [slug for slug, token in secret.items() if token is None]:
             with self.store.write() as tx:
                 for slug in without:

@@ -34,6 +34,7 @@ ALWAYS: Headers = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy",
 _TEXTS = {
     400: "That is no request this server understands.",
     401: "This page is for those who know its token: add ?token=… to the address.",
+    403: "That is not for you.",
     404: "There is nothing here.",
     405: "That cannot be done here.",
     408: "The request took too long to arrive.",
@@ -47,14 +48,14 @@ _TEXTS = {
 }
 
 
-def plain(status: int, headers: Headers = (), text: str = "") -> Answer:
-    """A short answer for people, the same for everybody, which says nothing of what is inside."""
+def plain(status: int, headers: Headers = (), text: str = "", *, held: bytes = b"no-store") -> Answer:
+    """A short answer for people, the same for everybody, which says nothing of what is inside; `held` is its Cache-Control."""
     body = (
         f"{status} {HTTPStatus(status).phrase}: {text or _TEXTS.get(status, HTTPStatus(status).description)}\n".encode()
     )
     own = (
         (b"content-type", b"text/plain; charset=utf-8"),
         (b"content-length", b"%d" % len(body)),
-        (b"cache-control", b"no-store"),
+        (b"cache-control", held),
     )
     return Answer(status, own + headers + ALWAYS, body)

@@ -19,6 +19,7 @@ class Ask(NamedTuple):
     """A GET or HEAD of a document, as far as its headers decide about the answer; None: the header is not there."""
 
     is_head: bool = False
+    accept: bytes | None = None
     accept_encoding: bytes | None = None
     if_match: bytes | None = None
     if_none_match: bytes | None = None
@@ -31,6 +32,7 @@ class Ask(NamedTuple):
 
 # The fields of `Ask` by the name of their header.
 FIELDS = {
+    b"accept": "accept",
     b"accept-encoding": "accept_encoding",
     b"if-match": "if_match",
     b"if-none-match": "if_none_match",
@@ -68,6 +70,15 @@ def precondition(ask: Ask, etag: bytes, modified: int | None) -> int:
         if since is not None and modified <= since:
             return NOT_MODIFIED
     return OK
+
+
+def outcome(ask: Ask, size: int, etag: bytes, modified: int | None) -> int | tuple[int, int]:
+    """What becomes of a GET or HEAD of so many bytes: 200, 304, 412, 416, or the range that is sent (206)."""
+    status = precondition(ask, etag, modified)
+    if status == OK and ask.range is not None:
+        wanted = chosen_range(ask, size, etag, modified)
+        return OK if wanted is None else wanted
+    return status
 
 
 def tags(header: bytes) -> list[bytes]:

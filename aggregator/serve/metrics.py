@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter as Counts
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import accumulate
 from typing import Any
 
@@ -16,6 +16,8 @@ from aggregator.errors import StoreError
 from aggregator.pipeline.results import FeedResult, SourceResult
 from aggregator.serve.documents import Documents
 from aggregator.serve.running import Running
+
+Figures = Callable[[], Mapping[str, int]]
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 _BUCKETS_S = (0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10.0)
@@ -66,9 +68,11 @@ class Metrics:
         numbers[-2] += seconds
         numbers[-1] += size
 
-    def watch(self, running: Running, documents: Documents) -> None:
-        """Has what the daemon and its cache are like now told with each scrape."""
+    def watch(self, running: Running, documents: Documents, images: Figures | None = None) -> None:
+        """Has what the daemon and its caches are like now told with each scrape; `images` gives their figures."""
         self.registry.register(_Collector(lambda: _state(running, documents)))
+        if images is not None:
+            self.registry.register(_Collector(lambda: _of_images(images())))
 
     def render(self) -> bytes:
         """Everything, in Prometheus' text format; it asks the store, so not in the event loop's thread."""
@@ -132,3 +136,15 @@ def _state(running: Running, documents: Documents) -> Iterator[Any]:
     yield GaugeMetricFamily("aggregator_cached_documents", "Documents in memory.", value=len(shelf))
     yield GaugeMetricFamily("aggregator_cached_bytes", "Bytes of documents in memory.", value=shelf.size)
     yield CounterMetricFamily("aggregator_documents_read", "Versions read from the disk.", value=shelf.reads)
+
+
+def _of_images(figures: Mapping[str, int]) -> Iterator[Any]:
+    yield GaugeMetricFamily("aggregator_cached_images", "Images on the disk.", value=figures["images_cached"])
+    kept = figures["images_kb"] * 1000
+    yield GaugeMetricFamily("aggregator_cached_image_bytes", "Bytes of images on the disk, to a KB.", value=kept)
+    asked = CounterMetricFamily("aggregator_images_asked", "Images asked of their origins.", labels=["outcome"])
+    for outcome in ("fetched", "failed"):
+        asked.add_metric([outcome], figures[f"images_{outcome}"])
+    yield asked
+    lost = figures["images_not_written"]
+    yield CounterMetricFamily("aggregator_images_not_written", "Images that the disk did not take.", value=lost)

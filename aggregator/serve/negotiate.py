@@ -70,3 +70,9 @@ def language_for(header: str, spoken: Sequence[str], otherwise: str) -> str:
             if match is not None:
                 best, best_weight = match, weight
     return best
+
+
+@lru_cache(maxsize=1024)
+def names(header: bytes | None, media_type: str) -> bool:
+    """Whether an Accept header takes a media type by its name: `image/*` says nothing of formats that came later."""
+    return header is not None and weights(header.decode("latin-1")).get(media_type, 0.0) > 0

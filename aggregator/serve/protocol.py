@@ -1,14 +1,15 @@
-"""HTTP/1.1 as uvicorn speaks it by httptools, with bounds for everything, and a short way for documents in memory.
+"""HTTP/1.1 as uvicorn speaks it by httptools, with bounds for everything, and a short way for what is in memory.
 
 uvicorn makes a task for each request, which costs more than all the rest of a document's answer (13,000 requests a second
-against 30,000, on one core). A GET or HEAD of a document that is in memory is therefore answered from the parser's own call,
-by the very function that answers it otherwise (`Documents.hot`).
+against 30,000, on one core). A GET or HEAD of a document or an image that is in memory is therefore answered from the parser's
+own call, by the very function that answers it otherwise (`AtOnce.hot`).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import typing
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -19,7 +20,6 @@ from uvicorn.server import ServerState
 
 from aggregator.serve.answer import Answer, plain
 from aggregator.serve.conditions import Ask, asked
-from aggregator.serve.documents import Documents
 from aggregator.serve.observing import REFUSED, Observer
 
 _SLOW = frozenset({b"content-length", b"transfer-encoding", b"expect", b"upgrade"})
@@ -40,6 +40,13 @@ class Limits:
     body_bytes: int = 1_048_576
     connections: int = 4_096
     pipelined: int = 32
+
+
+class AtOnce(typing.Protocol):
+    """Something that has answers in memory."""
+
+    def hot(self, target: bytes, ask: Ask) -> Answer | None:
+        """The answer to a GET or HEAD, if nothing has to be looked up for it; None is left to others."""
 
 
 class Asked(NamedTuple):
@@ -75,13 +82,13 @@ class Protocol(HttpToolsProtocol):
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
         *,
-        documents: Documents,
+        at_once: Sequence[AtOnce],
         observer: Observer,
         limits: Limits,
         heads: Heads,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        self._documents, self._observer, self._limits, self._heads = documents, observer, limits, heads
+        self._at_once, self._observer, self._limits, self._heads = at_once, observer, limits, heads
         self._now: Callable[[], float] = self.loop.time
         self._deadline: float | None = None
         self._in_head = self._is_arriving = self._is_discarding = self._is_short = self._is_plain = False
@@ -255,15 +262,18 @@ class Protocol(HttpToolsProtocol):
     # -- answering --------------------------------------------------------------------------------------------------------
 
     def _answered(self, asking: Asked, *, keeps: bool = True) -> bool:
-        """Whether the request was for a document in memory, and is answered.
+        """Whether the request was for something in memory, and is answered.
 
         Not while another is being answered, whose turn it is, nor while the client does not take what it was sent.
         """
         if self.flow.write_paused or self._answering is not None:
             return False
         begin = self._now()
-        answer = self._documents.hot(asking.target, asking.ask)
-        if answer is None:
+        for one in self._at_once:
+            answer = one.hot(asking.target, asking.ask)
+            if answer is not None:
+                break
+        else:
             return False
         body = b"" if asking.ask.is_head else answer.body
         self._write(answer, body, keeps=keeps)

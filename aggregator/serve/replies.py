@@ -8,13 +8,11 @@ from aggregator.pipeline.published import url_path
 from aggregator.serve.answer import ALWAYS, Answer, Headers, plain
 from aggregator.serve.conditions import (
     NOT_MODIFIED,
-    OK,
     PARTIAL,
     PRECONDITION_FAILED,
     UNSATISFIABLE,
     Ask,
-    chosen_range,
-    precondition,
+    outcome,
 )
 from aggregator.serve.targets import PRIVATE, View
 from aggregator.serve.versions import Variant, Version
@@ -40,13 +38,12 @@ def reply(ask: Ask, version: Version, variant: Variant, view: View, *, max_age: 
     """
     is_old = now - version.modified >= YOUNG_S
     modified = version.modified if is_old else None
-    status = precondition(ask, variant.etag, modified)
-    if status == OK and ask.range is not None:
-        wanted = chosen_range(ask, len(variant.body), variant.etag, modified)
-        if isinstance(wanted, int):
-            return _unsatisfiable(version, variant, view)
-        if wanted is not None:
-            return _partial(version, variant, view, wanted, max_age=max_age, is_old=is_old)
+    status = outcome(ask, len(variant.body), variant.etag, modified)
+    if isinstance(status, tuple):
+        described = _described(version, variant, view, max_age=max_age, is_old=is_old)
+        return part(variant.body, status, version.media_type, described)
+    if status == UNSATISFIABLE:
+        return no_part(variant.body, ((b"vary", b"Accept-Encoding"), *_about(version, view)))
     key = max_age if is_old else -max_age
     kept = variant.answers.get(status)
     if kept is not None and kept[0] == key:
@@ -80,6 +77,23 @@ def new_items(version: Version, variant: Variant, view: View, base: bytes, body:
     return Answer(IM_USED, headers, body)
 
 
+def part(body: bytes, wanted: tuple[int, int], media_type: bytes, described: Headers) -> Answer:
+    """206 with some of the bytes, from the first to before the last; `described` are the headers of all of them."""
+    start, end = wanted
+    headers = (
+        (b"content-type", media_type),
+        (b"content-length", b"%d" % (end - start)),
+        (b"content-range", b"bytes %d-%d/%d" % (start, end - 1, len(body))),
+        *described,
+    )
+    return Answer(PARTIAL, headers, body[start:end])
+
+
+def no_part(body: bytes, about: Headers) -> Answer:
+    """416: there are no such bytes, but so many."""
+    return plain(UNSATISFIABLE, ((b"content-range", b"bytes */%d" % len(body)), *about))
+
+
 def moved(directory: str, view: View) -> Answer:
     """To a directory, by its path alone: a Host header is believed by nobody, and whoever asked knows the host."""
     answer = plain(301, ((b"location", f"{view.prefix}{url_path(directory)}".encode()),), "It is a folder.")
@@ -109,24 +123,6 @@ def _whole(status: int, version: Version, variant: Variant, view: View, *, max_a
         *_described(version, variant, view, max_age=max_age, is_old=is_old),
     )
     return Answer(status, headers, variant.body)
-
-
-def _partial(
-    version: Version, variant: Variant, view: View, wanted: tuple[int, int], *, max_age: int, is_old: bool
-) -> Answer:
-    start, end = wanted
-    headers = (
-        (b"content-type", version.media_type),
-        (b"content-length", b"%d" % (end - start)),
-        (b"content-range", b"bytes %d-%d/%d" % (start, end - 1, len(variant.body))),
-        *_described(version, variant, view, max_age=max_age, is_old=is_old),
-    )
-    return Answer(PARTIAL, headers, variant.body[start:end])
-
-
-def _unsatisfiable(version: Version, variant: Variant, view: View) -> Answer:
-    length = (b"content-range", b"bytes */%d" % len(variant.body))
-    return plain(UNSATISFIABLE, (length, (b"vary", b"Accept-Encoding"), *_about(version, view)))
 
 
 def _described(version: Version, variant: Variant, view: View, *, max_age: int, is_old: bool) -> Headers:

@@ -7,7 +7,7 @@ import contextlib
 import resource
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -16,9 +16,8 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from aggregator.errors import AggregatorError
-from aggregator.serve.documents import Documents
 from aggregator.serve.observing import Observer
-from aggregator.serve.protocol import Limits, Protocol
+from aggregator.serve.protocol import AtOnce, Limits, Protocol
 
 GRACE_S = 10  # what is being answered may take so long when the server ends
 _BACKLOG = 2048
@@ -26,12 +25,12 @@ _SPARE_FILES = 256  # for all that is not a connection
 
 
 class Server:
-    """Serves an application, and documents from memory beside it, until it is told to stop."""
+    """Serves an application, and what others have in memory beside it, until it is told to stop."""
 
     def __init__(
         self,
         app: ASGIApp,
-        documents: Documents,
+        at_once: Sequence[AtOnce],
         host: str,
         port: int,
         *,
@@ -48,7 +47,7 @@ class Server:
         self._on_listening = on_listening
         self._listening = threading.Event()
         self.port = 0  # where it listens, once it does
-        protocol = partial(Protocol, documents=documents, observer=observer or Observer(), limits=limits, heads={})
+        protocol = partial(Protocol, at_once=at_once, observer=observer or Observer(), limits=limits, heads={})
         config = uvicorn.Config(
             app,
             http=protocol,  # type: ignore[arg-type]  # it is called as the class would be

@@ -17,6 +17,7 @@ from aggregator.pipeline.published import (
     read_document,
 )
 from aggregator.serve.deltas import Memory, cut
+from aggregator.serve.flights import Flights
 from aggregator.serve.versions import Version, coded
 
 T = TypeVar("T")
@@ -41,7 +42,7 @@ class Shelf:
         self._listed_stamp: Stamp | None = None
         self._versions: OrderedDict[str, Version] = OrderedDict()
         self._checked: set[str] = set()
-        self._flights: dict[Hashable, asyncio.Future[Any]] = {}
+        self._flights = Flights()
 
     def __len__(self) -> int:
         """How many documents are in memory."""
@@ -134,13 +135,8 @@ class Shelf:
 
     async def once(self, key: Hashable, work: Callable[..., T], *arguments: Any) -> T:
         """What the work gives, done in a thread once for all who want it now; who stops waiting does not stop it."""
-        flight = self._flights.get(key)
-        if flight is None:
-            flight = asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
-            self._flights[key] = flight
-            flight.add_done_callback(lambda _: self._flights.pop(key, None))
-        found: T = await asyncio.shield(flight)
-        return found
+        loop = asyncio.get_running_loop()
+        return await self._flights.once(key, loop.run_in_executor, self._threads, work, *arguments)
 
     def _put(self, version: Version) -> Version:
         self._versions[version.path] = version

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from urllib.error import HTTPError
 
 import pytest
 from daemon import CONFIG, POST, Process
@@ -44,6 +45,8 @@ def test_what_is_published_is_served_and_pages_with_it(daemon):
     assert json.loads(daemon.get("/status.json").read())["sources"][0]["name"] == "blog"
     assert daemon.get("/healthz").read() == b"200 OK: It works.\n"
     assert b"aggregator_refreshes_total" in daemon.get("/metrics").read()
+    with pytest.raises(HTTPError, match="403"):
+        daemon.get("/img/unsigned")
     assert daemon.said("request")
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from aggregator.config.images import ImageRule, Images
+from aggregator.config.images import ImageProxy, ImageRule, Images
 
 KEY = "0123456789abcdef"
 
@@ -53,3 +53,12 @@ def test_signatures_need_their_keys_and_keys_a_signature(values, words):
 def test_secrets_do_not_show():
     shown = repr(Images(key=KEY, rules=[{"wrap": "https://c.example/{camo}/{hex}", "key": KEY}]))
     assert KEY not in shown
+
+
+@pytest.mark.parametrize("values", [{"width": 800}, {"format": "webp"}])
+def test_what_needs_pillow_says_so_where_it_is_not_there(values, monkeypatch):
+    assert ImageProxy.model_validate(values)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(ValidationError, match=r"needs Pillow: pip install -e '\.\[images\]'"):
+        ImageProxy.model_validate(values)
+    assert ImageProxy.model_validate({}).width is None

@@ -207,9 +207,9 @@ def prepared(place: Place, routes: Any = ()) -> tuple[Any, Documents, Observer, 
 
 
 @contextmanager
-def listening(app: Any, documents: Any, **options: Any) -> Iterator[Server]:
+def listening(app: Any, *at_once: Any, **options: Any) -> Iterator[Server]:
     """A server in a thread."""
-    server = Server(app, documents, "127.0.0.1", 0, **{"sweep_s": 0.1, "grace_s": 1, **options})
+    server = Server(app, at_once, "127.0.0.1", 0, **{"sweep_s": 0.1, "grace_s": 1, **options})
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
@@ -241,10 +241,10 @@ def serve(place: Place) -> Callable[..., Any]:
     """A server with other limits or routes: `with serve(limits=…) as site`."""
 
     @contextmanager
-    def make(*, routes: Any = (), **options: Any) -> Iterator[Site]:
+    def make(*, routes: Any = (), at_once: Any = (), **options: Any) -> Iterator[Site]:
         app, documents, observer, events = prepared(place, routes)
         try:
-            with listening(app, documents, observer=observer, **options) as server:
+            with listening(app, documents, *at_once, observer=observer, **options) as server:
                 yield Site(place, documents, server.port, events, observer.metrics)
         finally:
             documents.close()

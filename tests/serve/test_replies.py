@@ -25,6 +25,7 @@ RANGES = (
 )
 TAGS = (b"*", b'"other"', b"nonsense", b'W/"other", %b', b"%b", b"W/%b", b'"x",%b', b"")
 CHOICES = {
+    b"accept": (b"image/webp", b"*/*"),
     b"accept-encoding": CODINGS,
     b"if-match": TAGS,
     b"if-none-match": TAGS,

@@ -18,7 +18,7 @@ def test_it_says_where_it_listens(serve):
 
 
 def test_a_port_that_is_taken_is_an_error_with_its_reason(site):
-    server = Server(lambda *_: None, site.documents, "127.0.0.1", site.port)
+    server = Server(lambda *_: None, (site.documents,), "127.0.0.1", site.port)
     with pytest.raises(AggregatorError, match=rf"cannot listen on 127\.0\.0\.1:{site.port}: .*in use"):
         server.run()
 
@@ -30,7 +30,7 @@ def test_it_listens_again_at_once_on_the_port_it_had(serve, place):
         held = site.connect()
         site.get("/all/rss.xml")
     held.close()
-    server = Server(lambda *_: None, site.documents, "127.0.0.1", port)
+    server = Server(lambda *_: None, (site.documents,), "127.0.0.1", port)
     thread = threading.Thread(target=server.run)
     thread.start()
     assert server.wait_listening(5)

@@ -18,7 +18,7 @@ from aggregator.config.models import Config
 from aggregator.ingest.feedurls import host_of
 from aggregator.ingest.gate import Gate
 from aggregator.models import Post
-from aggregator.pipeline.imagerules import KEY, image_rules, needs_key
+from aggregator.pipeline.imagerules import image_rules, is_proxied, signing_key
 from aggregator.pipeline.images import images_of, policy_of
 from aggregator.pipeline.imaging.copies import Copies
 from aggregator.pipeline.imaging.copying import Copying, Fetches, Outcome, Room
@@ -224,9 +224,8 @@ def make_mirror(
     on_change: Callable[[], None] = lambda: None,
 ) -> Mirror:
     """The mirror of a configuration; images are asked for at the gate at which sources are."""
-    if needs_key(config):  # without it, rules before those of the mirror would seem to pass images on
-        with store.write() as tx:
-            tx.settings.minted(KEY)
+    if is_proxied(config.images):
+        signing_key(config, store)  # without it, rules before those of the mirror would seem to pass images on
     with store.read() as tx:
         policy = policy_of(image_rules(config, tx), lambda _: None)
     ours = f"{config.site.base_url}{DIRECTORY}/"

@@ -1,0 +1,104 @@
+"""What a reader is told of an image that cannot be had, and how long its origin is left alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from aggregator.errors import FetchError, HttpStatus, NotAnImage, Refused, TimedOut, TooLarge
+from aggregator.ingest.politeness import retry_after_s
+
+_MOST = 10_000  # failures that are remembered
+_MINUTE, _HOUR, _DAY = 60.0, 3600.0, 86_400.0
+_LONGEST_REST_S = _HOUR  # that a host's Retry-After is believed
+
+
+class Failure(NamedTuple):
+    """A status of HTTP with a sentence for people, and until when it holds, in seconds since 1970.
+
+    The sentence names no host and no address: what a name of our own network leads to is nobody's business.
+    """
+
+    status: int
+    text: str
+    until: float
+
+
+class Failures:
+    """Images that could not be had lately, and hosts that want to be left alone; used by one thread."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._known: dict[str, Failure] = {}
+        self._resting: dict[str, Failure] = {}
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def find(self, url: str) -> Failure | None:
+        """Why a URL should not be asked now, or None."""
+        now = self._clock()
+        for place, key in ((self._known, url), (self._resting, host_of(url))):
+            found = place.get(key)
+            if found is not None:
+                if found.until > now:
+                    return found
+                del place[key]
+        return None
+
+    def note(self, url: str, error: FetchError) -> Failure:
+        """Remembers what went wrong, for as long as it is likely to go wrong again."""
+        now = self._clock()
+        status, text, rest_s = _told(error, now)
+        failure = Failure(status, text, now + rest_s)
+        if isinstance(error, HttpStatus) and error.retry_after:
+            _keep(self._resting, host_of(url), failure)
+        _keep(self._known, url, failure)
+        return failure
+
+    def forget(self, url: str) -> None:
+        """A URL can be had again."""
+        self._known.pop(url, None)
+
+
+def host_of(url: str) -> str:
+    """The host of a URL in lower case, with its port; empty where it has none."""
+    try:
+        return urlsplit(url).netloc.rpartition("@")[2].lower()
+    except ValueError:
+        return ""
+
+
+def _keep(place: dict[str, Failure], key: str, failure: Failure) -> None:
+    place.pop(key, None)
+    place[key] = failure
+    if len(place) > _MOST:
+        del place[next(iter(place))]
+
+
+def _told(error: FetchError, now: float) -> tuple[int, str, float]:
+    """Status, sentence, and seconds to wait before the next try."""
+    if isinstance(error, HttpStatus):
+        return _of_status(error, now)
+    if isinstance(error, Refused):
+        return 403, "That is no address this server asks for images.", _HOUR
+    if isinstance(error, TimedOut):
+        return 504, "Its server took too long.", _MINUTE
+    if isinstance(error, TooLarge):
+        return 502, "It is larger than this server takes.", _HOUR
+    if isinstance(error, NotAnImage):
+        return 502, "What its server sends is no image that can be shown.", _HOUR
+    return 502, "Its server cannot be reached.", 2 * _MINUTE
+
+
+def _of_status(error: HttpStatus, now: float) -> tuple[int, str, float]:
+    status = error.status
+    if status in {404, 410}:
+        return status, "Its server says that it is gone.", _DAY if status == 410 else _HOUR
+    if error.retry_after:
+        asked_s = retry_after_s(error.retry_after, datetime.fromtimestamp(now, UTC)) or 0.0
+        return 503, "Its server wants to be left alone for a while.", min(max(asked_s, _MINUTE), _LONGEST_REST_S)
+    rest_s = 10 * _MINUTE if 400 <= status < 500 else 2 * _MINUTE
+    return 502, f"Its server answered {status}.", rest_s

@@ -1,0 +1,75 @@
+"""Our own image proxy: from a signed path to an image, out of the cache or from its origin; everything here may take long."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from urllib.parse import unquote, urlsplit
+
+from aggregator.config.models import Config
+from aggregator.images.signing import Signer
+from aggregator.ingest.wire import Resolve
+from aggregator.pipeline.imaging.cache import ImageCache, Kept
+from aggregator.pipeline.imaging.fetching import ImageFetcher, picture_of
+from aggregator.pipeline.imaging.scaling import Form, scaled
+
+HOLDS_S = 30 * 86_400.0  # how long an image is taken to be what its origin has
+
+
+class ImageProxy:
+    """Gives images by their origins; from as many threads as there are.
+
+    `key` signs the paths; `clock` gives seconds since 1970.
+    """
+
+    def __init__(
+        self, config: Config, key: str, *, clock: Callable[[], float], resolve: Resolve = socket.getaddrinfo
+    ) -> None:
+        proxy = config.images.proxy
+        self._signer, self._clock = Signer(key), clock
+        self._fetcher = ImageFetcher(config, resolve=resolve)
+        self.cache = ImageCache(proxy.cache, proxy.cache_bytes, clock=clock)
+
+    def origin(self, path: str) -> str | None:
+        """The URL that was signed, in what follows `/img/`; None where we did not sign it."""
+        return self._signer.origin(path)
+
+    def kept(self, origin: str) -> Kept | None:
+        """The image as it was fetched once, which may be long ago."""
+        return self.cache.get(origin)
+
+    def fetch(self, origin: str, former: Kept | None = None) -> Kept:
+        """The image as its origin has it now, kept from now on; `former` is what it was. Raises FetchError."""
+        picture = self._fetcher.fetch(origin)
+        now = self._clock()
+        is_same = former is not None and former.body == picture.body and former.type == picture.type
+        modified = former.modified if former is not None and is_same else now
+        kept = Kept(picture.body, picture.type, now, modified)
+        self.cache.put(origin, kept)
+        return kept
+
+    def made(self, origin: str, kept: Kept, form: Form) -> Kept:
+        """An image in another form, which is kept too; the image itself where it is best shown as it is."""
+        name = f"{origin}\n{form}"
+        known = self.cache.get(name)
+        if known is None or known.fetched != kept.fetched:
+            body = scaled(kept.body, form) or b""
+            media_type = picture_of(body).type if body else ""
+            known = Kept(body, media_type, kept.fetched, kept.modified)
+            self.cache.put(name, known)
+        return known if known.body else kept
+
+    def close(self) -> None:
+        """Closes the connections that are kept."""
+        self._fetcher.close()
+
+
+def file_name(origin: str, suffix: str) -> str:
+    """What an image is called when somebody saves it: the last of its origin's path, in letters that no header minds."""
+    stem = ""
+    with suppress(ValueError):
+        last = unquote(urlsplit(origin).path).rpartition("/")[2]
+        stem = "".join(char if char.isascii() and (char.isalnum() or char in "-_") else "_" for char in last)
+        stem = stem[: -len(last.rpartition(".")[2]) - 1] if "." in last else stem
+    return f"{stem[:60] or 'image'}.{suffix}"
