@@ -248,36 +248,74 @@ def check(
     *,
     online: Annotated[bool, typer.Option("--online", help="Ask every web source, too; nothing is kept.")] = False,
     source: Annotated[list[str] | None, typer.Option(help="Ask only this source (again for more).")] = None,
+    images: Annotated[
+        bool, typer.Option("--images", help="Ask for the images of recent posts, too, as they are published.")
+    ] = False,
+    feed: Annotated[list[str] | None, typer.Option(help="Only the images of this feed (again for more).")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Validate the configuration; list every fault at once."""
     from aggregator.config.reading import find_faults  # noqa: PLC0415
+
+    for given, option, wanted, other in (
+        (source, "--source", online, "--online"),
+        (feed, "--feed", images, "--images"),
+    ):
+        if given and not wanted:
+            raise typer.BadParameter(f"goes with {other}", param_hint=option)
+    read, faults, missing = find_faults(config)
+    sound = None if faults else read
+    named = _named_sources(sound, source or ()) if sound is not None else []
+    if sound is not None:
+        _check_feeds(sound, feed or ())
+    if not as_json:
+        _print_faults(config, read, (*faults, *missing))
+    said: dict[str, object] = {"faults": [_as_data(f) for f in faults], "missing": [_as_data(f) for f in missing]}
+    is_bad = bool(faults or missing)
+    if online:
+        fails, said["online"] = _check_online(sound, named, quiet=as_json) if sound else (False, [])
+        is_bad |= fails
+    if images:
+        fails, said["images"] = _check_images(sound, feed or (), quiet=as_json) if sound else (False, [])
+        is_bad |= fails
+    if as_json:
+        typer.echo(_json(said))
+    if is_bad:
+        raise typer.Exit(2 if faults else 1)
+
+
+def _print_faults(file: Path, read: Config | None, faults: Sequence[Fault]) -> None:
+    """What is wrong with a configuration, or that nothing is."""
     from aggregator.pipeline.results import counted  # noqa: PLC0415
 
-    if source and not online:
-        raise typer.BadParameter("goes with --online", param_hint="--source")
-    read, faults, missing = find_faults(config)
-    named = _named_sources(read, source) if source and read is not None and not faults else ()
-    if not as_json:
-        for fault in (*faults, *missing):
-            typer.echo(str(fault), err=True)
-        if read is not None and not (faults or missing):
-            listed = f"{counted(len(read.sources), 'source')}, {counted(len(read.feeds), 'feed')} listed"
-            typer.echo(f"{config}: {listed}; no faults")
-    tried: list[dict[str, object]] = []
-    if online and read is not None and not faults:
-        from aggregator.cli.online import askable, check_online  # noqa: PLC0415 - what asks takes a moment to import
+    for fault in faults:
+        typer.echo(str(fault), err=True)
+    if read is not None and not faults:
+        listed = f"{counted(len(read.sources), 'source')}, {counted(len(read.feeds), 'feed')} listed"
+        typer.echo(f"{file}: {listed}; no faults")
 
-        if local := [one.name for one in named if not askable([one])]:
-            raise typer.BadParameter(f"{local[0]} is no web source", param_hint="--source")
-        with peeking_store(read) as store, store.read() as tx:
+
+def _check_online(config: Config, named: Sequence[Source], *, quiet: bool) -> tuple[bool, list[dict[str, object]]]:
+    """Whether some source fails, and what each gave, for `--json`."""
+    from aggregator.cli.online import askable, check_online  # noqa: PLC0415 - what asks takes a moment to import
+
+    if local := [one.name for one in named if not askable([one])]:
+        raise typer.BadParameter(f"{local[0]} is no web source", param_hint="--source")
+    with peeking_store(config) as store, store.read() as tx:
+        waits = tx.hosts.waits(now())
+    tried = check_online(config, named or config.sources, now(), waits=waits, quiet=quiet)
+    return any(one["error"] for one in tried), tried
+
+
+def _check_images(config: Config, feeds: Sequence[str], *, quiet: bool) -> tuple[bool, list[dict[str, object]]]:
+    """Whether readers do not see some image, and what was found at each host, for `--json`."""
+    from aggregator.cli.checkimages import as_data, check_shown, is_bad  # noqa: PLC0415 - likewise
+
+    with peeking_store(config) as store:
+        with store.read() as tx:
             waits = tx.hosts.waits(now())
-        tried = check_online(read, named or read.sources, now(), waits=waits, quiet=as_json)
-    if as_json:
-        said = {"faults": [_as_data(f) for f in faults], "missing": [_as_data(f) for f in missing]}
-        typer.echo(_json({**said, "online": tried} if online else said))
-    if faults or missing or any(one["error"] for one in tried):
-        raise typer.Exit(2 if faults else 1)
+        reports = check_shown(config, store, now(), feeds, waits, quiet=quiet)
+    return is_bad(reports), [as_data(report) for report in reports]
 
 
 def _as_data(fault: Fault) -> dict[str, str | int]:

@@ -155,6 +155,7 @@ def _served(
             *websub.routes(daemon, push),
             *media.routes(daemon),
             *images.routes(),
+            *media.routes(daemon),
             *pages.routes(daemon, figures=lambda: {**documents.figures(), **images.figures()}),
         ],
         observer=observer,

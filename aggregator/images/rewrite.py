@@ -29,21 +29,22 @@ _IMAGE_PATH = re.compile(r"(?i)[^?#]*\.(?:a?jpe?g|a?png|gif|a?webp|avif|svg|bmp|
 _OPEN, _GONE = "x-open", "x-gone"  # marks: without its tags, without its content too
 _MAX_CANDIDATES = 64
 _STYLED = etree.XPath("descendant-or-self::*[@style!='']")  # a walk in C; the same in Python is a sixth of the pass
-_PIXEL = re.compile(r"\s*[01](?:px)?\s*")
+_PIXEL = re.compile(r"\s*[01](?:\.0*)?(?:px)?\s*")
+_STYLE_SIZE = re.compile(r"(?:^|;)\s*(width|height)\s*:\s*(?!auto\b)([^;!]*)", re.IGNORECASE)
 
 
 def rewrite_images(
     root: HtmlElement,
     *,
     resolve: Callable[[str], str | None],
-    unwrap: Callable[[str], str],
+    unwrap: Callable[[str], str | None],
     placeholders: Iterable[str] = (),
     styles: bool = True,
 ) -> tuple[str, ...]:
     """Leaves every image URL below `root` absolute and at its origin, and returns those of the real images in order.
 
     `resolve` makes a URL absolute, or says None where it must not be shown; `unwrap` recovers the origin behind
-    proxies. Text is never touched, and neither is a link, except one around an image that leads to the image.
+    proxies, or says None where that is no picture but a tracker. Text is never touched, and neither is a link, except one around an image that leads to the image.
     Images without any source, and those of one pixel, are removed. Done twice it changes nothing more.
     Without `styles` those in inline styles stay as they are, for a caller who lets none through.
     """
@@ -54,7 +55,7 @@ class _Pass:
     """One pass over one tree."""
 
     def __init__(
-        self, resolve: Callable[[str], str | None], unwrap: Callable[[str], str], placeholders: tuple[str, ...]
+        self, resolve: Callable[[str], str | None], unwrap: Callable[[str], str | None], placeholders: tuple[str, ...]
     ) -> None:
         self._resolve = resolve
         self._unwrap = unwrap
@@ -89,7 +90,9 @@ class _Pass:
         if url is None or url.startswith("data:"):
             return url
         origin = self._unwrap(url)
-        return url if origin == url else self._resolve(origin) or url
+        if origin is None or origin == url:
+            return origin
+        return self._resolve(origin) or url
 
     def _is_placeholder(self, url: str | None) -> bool:
         return url is None or is_placeholder(url, self._placeholders)
@@ -138,7 +141,7 @@ class _Pass:
             if late is not None:
                 src, real = late, True
                 if _is_pixel(element):
-                    _remove(element, "width", "height")  # they were the placeholder's
+                    _remove(element, "width", "height", "style")  # they were the placeholder's
             elif candidates := candidates or self._of_picture(element):
                 src = candidates[-1].url  # in rising order, as a rule: what ignores a srcset should see the best
                 real = not self._is_waiting(src)
@@ -208,7 +211,9 @@ class _Pass:
         if image is None or target is None or target.startswith("data:"):
             return
         origin = self._unwrap(target)
-        if origin != target and (origin == image.get("src") or leads_to_image(origin)):
+        if origin is None or origin == target:
+            return
+        if origin == image.get("src") or leads_to_image(origin):
             element.attrib["href"] = self._resolve(origin) or target
 
     def _noscript(self, element: HtmlElement) -> None:
@@ -256,7 +261,10 @@ def _is_missing(src: str) -> bool:
 
 def _is_pixel(element: HtmlElement) -> bool:
     """Whether an image is declared to be at most one pixel wide and high, which only trackers are."""
-    return bool(_PIXEL.fullmatch(element.get("width", "")) and _PIXEL.fullmatch(element.get("height", "")))
+    sizes = {name: element.get(name, "") for name in ("width", "height")}
+    if style := element.get("style"):
+        sizes |= {found[1].lower(): found[2] for found in _STYLE_SIZE.finditer(style)}  # which wins over attributes
+    return all(_PIXEL.fullmatch(size) for size in sizes.values())
 
 
 def _drop(element: HtmlElement) -> None:

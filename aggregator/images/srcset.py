@@ -11,7 +11,8 @@ _SPACES = re.compile(rf"[{_SPACE}]+")
 _URL = re.compile(rf"[{_SPACE},]*([^{_SPACE}]*)")
 _DESCRIPTORS = re.compile(r"(?:\([^)]*\)?|[^(,])*")  # a comma in parentheses is theirs
 _WIDTH = r"(?!0+w)\d+w"  # a valid non-negative integer greater than zero
-_DENSITY = r"(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?x"  # a valid floating-point number
+# A valid floating-point number that is not below zero, as -0 is not.
+_DENSITY = r"(?:-(?=[0.]+[eEx]))?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?x"
 _HEIGHT = r"(?!0+h)\d+h"
 _DESCRIPTOR = re.compile(rf"(?a:|{_WIDTH}(?: {_HEIGHT})?|{_HEIGHT} {_WIDTH}|{_DENSITY})")
 

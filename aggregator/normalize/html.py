@@ -16,13 +16,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fnmatch import translate
 from functools import partial
+from typing import NamedTuple
 
 import nh3
 from lxml import etree
 from lxml.html import HtmlElement
 
 from aggregator.normalize.bounds import VOID, bounded, flattened
-from aggregator.normalize.urls import LINK_SCHEMES, resolve, safe_image, safe_link
+from aggregator.normalize.urls import LINK_SCHEMES, Read, outside, resolve, safe_image, safe_link, strip_tracking
 
 ImagePass = Callable[[HtmlElement, Callable[[str], str | None]], tuple[str, ...]]
 
@@ -89,7 +90,8 @@ _LATE = {
 }
 _LOADED_LATE = ("img", "source", "video", "audio", "x-iframe")
 _STYLES = {"text-align", "text-decoration", "font-style", "font-weight", "white-space"}  # what carries meaning
-_BACKGROUNDS = {"background", "background-image"}
+# For the image pass alone: backgrounds that are images, and sizes that only a tracker has.
+_SHOWN = {"background", "background-image", "width", "height"}
 
 # nh3 takes what stands in an iframe or noscript for text, as a browser with scripts does, and leaves it as it is. The
 # others would, once they are removed, leave trees that no HTML gives, such as a `<p>` within a `<p>` (HTML §13.2.4.2).
@@ -147,16 +149,27 @@ class CleanHtml:
     warnings: tuple[str, ...] = ()
 
 
+class _Reads(NamedTuple):
+    """How the URLs of one piece of HTML are read: what a link leads to, and what an attribute names."""
+
+    link: Read
+    page: Read
+
+
 class HtmlCleaner:
     """Cleans the HTML of one source's posts; cleaning what is clean changes nothing.
 
     `images` is the pass over a tree that repairs its images: it gets a function that makes a URL absolute, or says None
     where it must not be shown, and returns the origins of the real images. `iframes` are globs for host and path of
-    the frames that stay, such as `player.vimeo.com` or `*.example.com/embed/*`.
+    the frames that stay, such as `player.vimeo.com` or `*.example.com/embed/*`. Unless it is allowed, nothing leads into
+    a private network.
     """
 
-    def __init__(self, images: ImagePass, iframes: Iterable[str] = IFRAMES) -> None:
+    def __init__(self, images: ImagePass, iframes: Iterable[str] = IFRAMES, *, allow_private: bool = False) -> None:
         self._images = images
+        self._resolve: Read = resolve if allow_private else outside(resolve)
+        self._link: Read = safe_link if allow_private else outside(safe_link)
+        self._image: Read = safe_image if allow_private else outside(safe_image)
         globs = (glob if "/" in glob else f"{glob}/*" for glob in iframes)
         self._framed = re.compile("|".join(translate(glob.lower()) for glob in globs) or r"(?!)")
         self._nh3 = nh3.Cleaner(
@@ -164,7 +177,7 @@ class HtmlCleaner:
             clean_content_tags=set(_CODE),
             attributes={**_ATTRIBUTES, **{tag: _ATTRIBUTES[tag] | _LATE for tag in _LOADED_LATE}},
             url_schemes={"http", "https", "data", *LINK_SCHEMES},
-            filter_style_properties=_STYLES | _BACKGROUNDS,
+            filter_style_properties=_STYLES | _SHOWN,
             link_rel=None,
         )
         self._parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=True)
@@ -186,8 +199,9 @@ class HtmlCleaner:
         held = list(root.iter())  # lxml makes an object for an element each time it is met, unless one is alive
         if "<x-" in text or "style=" in text:
             self._restructure(root, base)
-        images = self._images(root, partial(safe_image, base=base))
-        _finish(root, base, styled="style=" in text)
+        images = self._images(root, partial(self._image, base=base))
+        read = _Reads(partial(self._link, base=base), partial(self._resolve, base=base))
+        _finish(root, read, styled="style=" in text)
         _strip(root)
         _mend(root)
         del held
@@ -215,7 +229,7 @@ class HtmlCleaner:
 
     def _iframe(self, frame: HtmlElement, base: str | None) -> None:
         """Puts a sandboxed frame, or a link, in a frame's place; what stood in it is what its page did not close."""
-        src = resolve(frame.get("src") or frame.get("data-src") or "", base)
+        src = self._resolve(frame.get("src") or frame.get("data-src") or "", base)
         tiny = _TINY.fullmatch(frame.get("width", "")) or _TINY.fullmatch(frame.get("height", ""))
         if src is not None and not tiny:
             address = re.sub(r"^https?://(?:[^/?#]*@)?([^/?#]*)/?([^?#]*).*$", r"\1/\2", src)
@@ -263,7 +277,7 @@ def _player(frame: HtmlElement, src: str) -> HtmlElement:
     return frame.makeelement("iframe", {**attributes, "sandbox": _SANDBOX, "allowfullscreen": "", "loading": "lazy"})
 
 
-def _finish(root: HtmlElement, base: str | None, *, styled: bool) -> None:
+def _finish(root: HtmlElement, read: _Reads, *, styled: bool) -> None:
     """Leaves of each element below the root what may be published; one that holds nothing is marked to be removed.
 
     Without `styled` no element has a style.
@@ -271,7 +285,7 @@ def _finish(root: HtmlElement, base: str | None, *, styled: bool) -> None:
     for element in reversed(list(root.iterdescendants())):
         tag = element.tag
         if styled or tag in _TRIMMED:
-            _trim(element, tag, base)
+            _trim(element, tag, read)
         if tag in _INLINE:
             if not element.text and _is_empty(element, spaces=False):  # most begin with a text, and are done with here
                 element.tag = _GONE
@@ -334,7 +348,7 @@ def _mend(root: HtmlElement) -> None:
         _strip(root)
 
 
-def _trim(element: HtmlElement, tag: str, base: str | None) -> None:
+def _trim(element: HtmlElement, tag: str, read: _Reads) -> None:
     """Removes the attributes that were for our eyes only, and makes those that stay safe."""
     is_late = tag in _LOADED_LATE
     for name in element.keys():  # noqa: SIM118 - an lxml element is no dict
@@ -343,9 +357,10 @@ def _trim(element: HtmlElement, tag: str, base: str | None) -> None:
         elif name in _CHECKED:
             written = element.get(name)
             if name == "href":
-                value = safe_link(written, base)
+                value = read.link(written)
+                value = value and strip_tracking(value)
             elif name == "cite":
-                value = resolve(written, base)
+                value = read.page(written)
             elif name == "style":
                 value = _meaningful(written)
             else:

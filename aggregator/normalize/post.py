@@ -15,7 +15,7 @@ from aggregator.normalize.categories import categories
 from aggregator.normalize.dates import plausible, read_date
 from aggregator.normalize.identity import Identity, mint_guid
 from aggregator.normalize.text import clean_text, plain_text
-from aggregator.normalize.urls import resolve, strip_tracking
+from aggregator.normalize.urls import outside, resolve, strip_tracking
 
 _T = TypeVar("_T")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z]{4})?(-([A-Za-z]{2}|\d{3}))?(-[A-Za-z0-9]{5,8})*")
@@ -52,6 +52,7 @@ class Rules:
     category_mode: str = "fallback"
     link: str | None = None  # template for posts that carry none
     publish_future: bool = False
+    allow_private: bool = False  # whether its posts may lead into private networks
     full_text: bool = False  # whether a page's own article stands before what the source gave
 
 
@@ -71,13 +72,14 @@ class Normalizer:
         rules: Rules,
         *,
         clean: Callable[[str, str | None], CleanHtml],
-        unwrap: Callable[[str], str],
+        unwrap: Callable[[str], str | None],
         is_placeholder: Callable[[str], bool],
     ) -> None:
         self._rules = rules
         self._clean = clean
         self._unwrap = unwrap
         self._is_placeholder = is_placeholder
+        self._resolve = resolve if rules.allow_private else outside(resolve)
 
     def __call__(self, draft: Draft, identity: Identity, now: datetime) -> Normalized:
         """The post that a draft becomes; without a readable date of its own it is dated `now`."""
@@ -108,10 +110,10 @@ class Normalizer:
             image=self._lead_image(draft, base, content.images, media, enclosures),
             categories=categories(draft.categories, rules.dialect, rules.category, rules.category_mode),
             tags=_texts(draft.tags),
-            authors=_present(map(_person, draft.authors)),
+            authors=_present(map(self._person, draft.authors)),
             enclosures=enclosures,
             media=media,
-            origin=_origin(draft.origin),
+            origin=self._origin(draft.origin),
             state=self._state(draft, published, now),
         )
         return Normalized(post, dated, tuple(warnings))
@@ -146,7 +148,7 @@ class Normalizer:
 
     def _link(self, draft: Draft, published: datetime) -> str | None:
         """The post's own link without tracking parameters, else the one that the source's template makes, else none."""
-        if draft.link and (link := resolve(draft.link, draft.base_url)):
+        if draft.link and (link := self._resolve(draft.link, draft.base_url)):
             return strip_tracking(link)
         if self._rules.link is None or draft.path is None:
             return None
@@ -173,8 +175,9 @@ class Normalizer:
         enclosures: tuple[Enclosure, ...],
     ) -> str | None:
         """The cover, else the first real image of the body, else what else the source attached as an image."""
-        cover = resolve(draft.image, base) if draft.image else None
-        candidates = [self._unwrap(cover)] if cover else []
+        cover = self._resolve(draft.image, base) if draft.image else None
+        origin = self._unwrap(cover) if cover else None
+        candidates = [origin] if origin else []
         candidates += body
         candidates += [item.url for item in media if item.kind == "thumbnail"]
         candidates += [item.url for item in media if item.medium == "image" or item.type.startswith("image/")]
@@ -182,28 +185,41 @@ class Normalizer:
         return next((url for url in candidates if not self._is_placeholder(url)), None)
 
     def _media(self, media: Media, base: str | None) -> Media | None:
-        url = resolve(media.url, base)
-        if url is None:
-            return None
         is_image = media.kind == "thumbnail" or media.medium == "image" or media.type.startswith("image/")
+        url = self._attached(media.url, base, is_image=is_image)
+        if url is None or media.width == media.height == 1:  # a tracker; 0 is what some write that know no size
+            return None
         return replace(
             media,
-            url=self._unwrap(url) if is_image else url,
+            url=url,
             type=_type(media.type),
             medium=clean_text(media.medium),
         )
 
     def _enclosure(self, enclosure: Enclosure, base: str | None) -> Enclosure | None:
-        url = resolve(enclosure.url, base)
-        if url is None:
-            return None
         kind = _type(enclosure.type)
-        return replace(
-            enclosure,
-            url=self._unwrap(url) if kind.startswith("image/") else url,
-            type=kind,
-            title=clean_text(enclosure.title),
+        url = self._attached(enclosure.url, base, is_image=kind.startswith("image/"))
+        return None if url is None else replace(enclosure, url=url, type=kind, title=clean_text(enclosure.title))
+
+    def _attached(self, written: str, base: str | None, *, is_image: bool) -> str | None:
+        """The URL of a file that belongs to a post; None where it must not be asked for."""
+        url = self._resolve(written, base)
+        return self._unwrap(url) if is_image and url is not None else url
+
+    def _person(self, person: Person) -> Person | None:
+        name, email = _text(person.name), clean_text(person.email).strip()
+        if email and not _EMAIL.fullmatch(email):  # "hidden", "webmaster at example.com": a name, if anything
+            name, email = name or email, ""
+        cleaned = Person(name, email, self._resolve(person.url or "") or "")
+        return cleaned if any((cleaned.name, cleaned.email, cleaned.url)) else None
+
+    def _origin(self, origin: Origin | None) -> Origin | None:
+        if origin is None:
+            return None
+        cleaned = Origin(
+            _text(origin.title), self._resolve(origin.url or "") or "", self._resolve(origin.link or "") or ""
         )
+        return cleaned if any((cleaned.title, cleaned.url, cleaned.link)) else None
 
 
 def is_empty(draft: Draft) -> bool:
@@ -237,18 +253,3 @@ def _text(value: str | None, *, is_plain: bool = False) -> str:
 
 def _texts(values: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(text for value in values if (text := _text(value))))
-
-
-def _person(person: Person) -> Person | None:
-    name, email = _text(person.name), clean_text(person.email).strip()
-    if email and not _EMAIL.fullmatch(email):  # "hidden", "webmaster at example.com": a name, if anything
-        name, email = name or email, ""
-    cleaned = Person(name, email, resolve(person.url or "") or "")
-    return cleaned if any((cleaned.name, cleaned.email, cleaned.url)) else None
-
-
-def _origin(origin: Origin | None) -> Origin | None:
-    if origin is None:
-        return None
-    cleaned = Origin(_text(origin.title), resolve(origin.url or "") or "", resolve(origin.link or "") or "")
-    return cleaned if any((cleaned.title, cleaned.url, cleaned.link)) else None

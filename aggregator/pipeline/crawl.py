@@ -140,7 +140,7 @@ class Crawl:
         """What a subscription list holds."""
         answer = asked.answer
         later = after_answer(state, answer, asked.place, now=self._now, feed_hints=None)
-        rules = rules_digest(self._config.site, source, self._config.images)
+        rules = rules_digest(self._config.site, source, self._config.images, self._config.fetch)
         body_hash = digest(answer.url, answer.body) if isinstance(answer, Fetched) else state.body_hash
         if body_hash == state.body_hash:
             how = "same-body" if isinstance(answer, Fetched) else "not-modified"
@@ -153,7 +153,7 @@ class Crawl:
     def _digested(self, source: AskedSource, state: SourceState, asked: Asked) -> Outcome:
         """What is new in an answer, through as much work as it takes."""
         answer, config = asked.answer, self._config
-        rules = rules_digest(config.site, source, config.images)
+        rules = rules_digest(config.site, source, config.images, config.fetch)
         anew = state.rules not in {"", rules}
         body_hash = digest(answer.url, answer.body) if isinstance(answer, Fetched) else state.body_hash
         fresh = answer if isinstance(answer, Fetched) and body_hash != state.body_hash else None
@@ -164,7 +164,7 @@ class Crawl:
             later = replace(later, rules=rules, body_hash=body_hash)
             return Outcome(source, state, later, how=how, warnings=asked.notes)
         more: tuple[str, ...] = ()
-        task = Task(config.site, config.images, source, self._now, anew, fresh)
+        task = Task(config.site, config.images, config.fetch, source, self._now, anew, fresh)
         try:
             gathered = self._digester.digest(task)
         except ParseError as error:

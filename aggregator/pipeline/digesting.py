@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import lru_cache
 
 from aggregator.config.images import Images
-from aggregator.config.models import Site
+from aggregator.config.models import Fetch, Site
 from aggregator.config.sources import AskedSource, JsonSource, PageSource
 from aggregator.ingest.feed import parse_feed
 from aggregator.ingest.hubs import hub_of
@@ -37,6 +37,7 @@ class Task:
 
     site: Site
     images: Images
+    fetch: Fetch
     source: AskedSource
     now: datetime
     anew: bool  # whether the rules changed: every stored post is then made anew
@@ -62,8 +63,8 @@ class Gathered:
 def digest_answer(store: Store, task: Task) -> Gathered:
     """What is new in an answer; raises IngestError."""
     source, site = task.source, task.site
-    found = Gathered(rules_digest(site, source, task.images))
-    normalize = normalizer(site, source, task.images)
+    found = Gathered(rules_digest(site, source, task.images, task.fetch))
+    normalize = normalizer(site, source, task.images, task.fetch)
     with store.read() as tx:
         if task.anew:
             _renormalize(tx, source.name, normalize, found.changes, site, task.now)

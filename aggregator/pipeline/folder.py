@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from aggregator.config.images import Images
-from aggregator.config.models import Config, Site
+from aggregator.config.models import Config, Fetch, Site
 from aggregator.config.sources import FrontMatterSource
 from aggregator.errors import IngestError
 from aggregator.ingest.folder import FileStat, scan
@@ -85,13 +85,14 @@ def read_files(
     site: Site,
     source: FrontMatterSource,
     images: Images,
+    fetch: Fetch,
     files: Sequence[tuple[FileStat, str]],
     now: datetime,
 ) -> list[FileOutcome]:
     """Reads and normalises files; runs in a worker process, so what it takes and gives can be pickled."""
     from aggregator.pipeline.reading import FileReader  # noqa: PLC0415 - its libraries are for runs that read
 
-    reader = FileReader(site, source, images, now)
+    reader = FileReader(site, source, images, fetch, now)
     return [reader.read(stat, before) for stat, before in files]
 
 
@@ -139,11 +140,12 @@ def _read_ahead(
 ) -> Iterator[list[FileOutcome]]:
     """What the files to read hold, piece by piece in their order, a few pieces ahead of who writes them."""
     under_way: deque[Future[list[FileOutcome]]] = deque()
+    how = (config.site, plan.source, config.images, config.fetch)
     for chunk in plan.chunks():
         if executor is None:
-            yield read_files(config.site, plan.source, config.images, chunk, now)
+            yield read_files(*how, chunk, now)
             continue
-        under_way.append(executor.submit(read_files, config.site, plan.source, config.images, chunk, now))
+        under_way.append(executor.submit(read_files, *how, chunk, now))
         if len(under_way) >= _AHEAD:
             yield under_way.popleft().result()
     while under_way:

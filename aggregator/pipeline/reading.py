@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from aggregator.config.images import Images
-from aggregator.config.models import Site
+from aggregator.config.models import Fetch, Site
 from aggregator.config.sources import FrontMatterSource
 from aggregator.errors import IngestError
 from aggregator.ingest.folder import FileStat, read, shown
@@ -22,9 +22,9 @@ from aggregator.store.codec import digest
 class FileReader:
     """Reads files of one source, one after another, with everything made ready once."""
 
-    def __init__(self, site: Site, source: FrontMatterSource, images: Images, now: datetime) -> None:
+    def __init__(self, site: Site, source: FrontMatterSource, images: Images, fetch: Fetch, now: datetime) -> None:
         self._source = source
-        self._normalize = normalizer(site, source, images)
+        self._normalize = normalizer(site, source, images, fetch)
         self._now = now
 
     def read(self, stat: FileStat, before: str) -> FileOutcome:

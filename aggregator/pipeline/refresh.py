@@ -122,7 +122,7 @@ class Refresher:
         return f"would read {source.name}: {counted(len(plan.to_read), 'file')} to read, {len(plan.gone)} gone"
 
     def _plan(self, source: FrontMatterSource) -> FolderPlan:
-        rules = rules_digest(self.config.site, source, self.config.images)
+        rules = rules_digest(self.config.site, source, self.config.images, self.config.fetch)
         with self.store.read() as tx:
             trust = tx.sources.get(source.name).rules == rules
             seen = tx.files.of(source.name)

@@ -165,8 +165,8 @@ def _of_images(figures: MediaFigures) -> dict[str, int]:
     """What the page says of mirrored images; nothing where none are."""
     if not any((figures.copies, figures.waiting, figures.failed)):
         return {}
-    size = {"mirrored": figures.copies, "mirrored_kb": figures.bytes // 1000}
-    return size | {"mirror_waiting": figures.waiting, "mirror_failed": figures.failed}
+    size = {"copies": figures.copies, "copies_kb": figures.bytes // 1000}
+    return size | {"copies_waiting": figures.waiting, "copies_failed": figures.failed}
 
 
 def _public(address: str | None) -> str | None:

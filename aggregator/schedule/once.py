@@ -75,7 +75,7 @@ def _is_read_otherwise(config: Config, source: Source, state: SourceState, now: 
     """Whether a source's posts are to be made anew, because of the configuration; its host's wishes and failures still count."""
     if not state.rules or state.failures or (state.not_before is not None and state.not_before > now):
         return False
-    return state.rules != rules_digest(config.site, source, config.images)
+    return state.rules != rules_digest(config.site, source, config.images, config.fetch)
 
 
 def run_once(

@@ -1,7 +1,9 @@
 """Image proxies: every family that is known, and what is left alone."""
 
 import base64
+import csv
 import dataclasses
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -96,6 +98,15 @@ FAMILIES = [
 def test_a_proxied_url_unwraps_to_its_origin(name, url, origin):
     expected = Unwrapped(url, ()) if origin is None else Unwrapped(origin, (name,))
     assert TABLE.unwrap(url) == expected
+
+
+MET = (Path(__file__).parent / "data/image-proxies.csv").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("row", list(csv.DictReader(MET.splitlines())), ids=lambda row: row["proxy"])
+def test_every_proxy_that_was_met_gives_its_origin(row):
+    """URLs as they stood in posts; where there is no origin, it is not in the URL."""
+    assert TABLE.unwrap(row["url"]).origin == (row["origin"] or row["url"])
 
 
 @pytest.mark.parametrize(

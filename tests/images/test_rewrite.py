@@ -1,5 +1,6 @@
 """The image pass over a tree: lazy-loading repaired, URLs absolute, origins in place of proxies."""
 
+import re
 from urllib.parse import urljoin
 
 import pytest
@@ -49,6 +50,7 @@ def rewritten(markup, **options):
         '<img src="http://a.example/b.png" data-src="http://a.example/huge.png">',
         '<img zoomfile="http://a.example/b.png" file="http://a.example/c.png" src="static/image/common/none.gif">',
         '<img width="1" height="1" src="/1x1.gif" data-src="http://a.example/b.png">',
+        '<img style="width:1px;height:1px" src="/1x1.gif" data-src="http://a.example/b.png">',
     ],
 )
 def test_the_real_source_of_an_image_is_found(image):
@@ -124,9 +126,38 @@ def test_an_image_without_any_source_is_removed_and_the_text_after_it_stays():
     assert rewritten("<picture><img></picture>x") == ("x", ())
 
 
-@pytest.mark.parametrize("size", ['width="1" height="1"', 'width="0" height="0"', 'width="1px" height=" 1 "'])
+@pytest.mark.parametrize(
+    "size",
+    [
+        *('width="1" height="1"', 'width="0" height="0"', 'width="1px" height=" 1 "'),
+        *('style="width:1px;height:1px"', 'style="border:0; HEIGHT: 0; Width: 1.0px !important"'),
+        *('width="1" style="height:1px"', 'width="600" height="400" style="width:0;height:0"'),
+        'width="1" height="1" style="height:auto"',
+    ],
+)
 def test_h7_a_tracking_pixel_is_removed(size):
     assert rewritten(f'<p>a<img src="https://t.example/p?id=1" {size}>b</p>') == ("<p>ab</p>", ())
+
+
+def test_h7_a_tracker_is_removed_wherever_an_image_can_stand():
+    """`unwrap` says None of it; what stands beside it is shown."""
+    pixel = "https://t.example/p"
+    tracked = f"{PROXY}{pixel}"
+    root = html.fragment_fromstring(
+        f'<img src="{tracked}"><img src="{BLANK}" data-src="{pixel}" data-original="/a.png"><noscript><img src="{pixel}">'
+        f'</noscript><img src="/b.png" srcset="{pixel} 1x, /b2.png 2x"><video src="/v.mp4" poster="{pixel}"></video>'
+        f'<i style="background:url({pixel})">x</i><a href="{pixel}"><img src="/c.png"></a><svg><image href="{pixel}"/></svg>',
+        create_parent="div",
+    )
+
+    def unwrap_others(url):
+        return None if url.endswith(pixel) else url
+
+    images = rewrite_images(root, resolve=resolve, unwrap=unwrap_others)
+    text = tostring(root, encoding="unicode", method="html")
+    assert [url.rpartition("/")[2] for url in images] == ["a.png", "b.png", "c.png"]
+    assert re.findall(r"[^ ]*t\.example", text) == ['href="https://t.example']  # the link: nobody follows it unasked
+    assert 'srcset="https://blog.example/b2.png 2x"' in text
 
 
 def test_a_flat_or_small_image_is_no_tracking_pixel():
@@ -136,6 +167,10 @@ def test_a_flat_or_small_image_is_no_tracking_pixel():
         'width="600" height="1"',
         'width="16" height="16"',
         'width="100%" height="1"',
+        'style="width:1px"',
+        'style="width:1px;height:100%"',
+        'width="1" height="1" style="width:100%;height:auto"',
+        'style="max-width:1px;line-height:1px;border-width:1px"',
     ):
         assert len(rewritten(f'<img src="/a.png" {size}>')[1]) == 1
 

@@ -249,6 +249,45 @@ def alive(text):
     return found
 
 
+def test_h7_a_link_loses_what_only_tells_where_a_reader_came_from():
+    assert clean('<a href="/x?utm_source=rss&amp;id=1&amp;fbclid=2#c">x</a>') == (
+        '<a href="https://blog.example/x?id=1#c">x</a>'
+    )
+    assert clean('<a href="mailto:a@e.example?subject=x&amp;utm_id=1">x</a>').count("utm_id") == 1
+
+
+INSIDE = "http://192.168.1.1/a"
+
+
+@pytest.mark.parametrize(
+    ("markup", "published"),
+    [
+        (f'<p>see <a href="{INSIDE}">my router</a></p>', "<p>see my router</p>"),
+        (f'<p>x<video src="{INSIDE}.mp4" poster="{INSIDE}.png">no video</video></p>', "<p>xno video</p>"),
+        (f'<blockquote cite="{INSIDE}">x</blockquote>', "<blockquote>x</blockquote>"),
+        (f'<p>x<iframe src="{INSIDE}"></iframe></p>', "<p>x</p>"),
+        ('<p><a href="//localhost:4000/a">x</a> <a href="http:\\\\127.1/a">y</a></p>', "<p>x y</p>"),
+        ("<p>http://localhost:4000/ <code>curl http://10.0.0.1/</code></p>", None),
+    ],
+)
+def test_h8_nothing_leads_into_a_private_network_unless_it_may(markup, published):
+    assert clean(markup) == (markup if published is None else published)
+    allowed = HtmlCleaner(images, allow_private=True).clean(markup, BASE).html
+    assert published is None or any(host in allowed for host in ("192.168.1.1", "localhost", "127.1"))
+
+
+def test_h8_what_is_relative_to_a_private_page_is_private():
+    assert clean('<p><a href="/a">x</a></p>', base="http://127.0.0.1:4000/p/") == "<p>x</p>"
+
+
+def test_h7_the_image_pass_sees_sizes_in_styles_that_are_not_published():
+    seen = []
+    cleaner = HtmlCleaner(lambda root, _: seen.append(root[0].get("style")) or ())
+    text = cleaner.clean('<img style="position:absolute;width:1px;height:1px!important" src="a">', BASE).html
+    assert seen == ["width:1px;height:1px ! important"]
+    assert text == '<img src="a">'
+
+
 def test_h10_text_in_code_is_untouched():
     text = '<pre><code class="language-sh">curl https://cors.zfour.workers.dev/?http://a.example/b.png { }</code></pre>'
     assert clean(text) == text

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from aggregator.models import Category, Draft, Enclosure, Media, Origin, Person, State
-from aggregator.normalize.identity import Identity
+from aggregator.normalize.identity import Identity, identify
 from aggregator.normalize.post import Normalized, Normalizer, Rules, is_empty
 
 NOW = datetime(2024, 5, 1, 12, tzinfo=UTC)
@@ -25,7 +25,7 @@ def normalized(draft: Draft, images: tuple[str, ...] = (), **rules: Any) -> Norm
     normalize = Normalizer(
         Rules(**{**defaults, **rules}),
         clean=lambda html, base: Cleaned(f"{html}@{base}" if html else "", images),
-        unwrap=lambda url: url.removeprefix("https://proxy.example/?"),
+        unwrap=lambda url: None if "tracker" in url else url.removeprefix("https://proxy.example/?"),
         is_placeholder=lambda url: "picsum" in url,
     )
     return normalize(draft, Identity("guid:1", "", "urn:x:1"), NOW)
@@ -87,6 +87,51 @@ def test_a_title_is_decoded_once_unless_it_is_plain_already():
     assert normalized(Draft(title="Vec&lt;T&gt;", title_is_plain=True)).post.title == "Vec&lt;T&gt;"
 
 
+INSIDE = "http://10.0.0.1/a"
+
+
+def test_h8_no_field_leads_into_a_private_network_unless_the_source_may():
+    draft = Draft(
+        link=INSIDE,
+        image=INSIDE,
+        enclosures=(Enclosure(INSIDE, "audio/mpeg"),),
+        media=(Media(INSIDE),),
+        authors=(Person("Ann", "", INSIDE),),
+        origin=Origin("o", INSIDE, INSIDE),
+    )
+    post = normalized(draft).post
+    assert (post.link, post.image, post.enclosures, post.media) == (None, None, (), ())
+    assert (post.authors, post.origin) == ((Person("Ann"),), Origin("o"))
+    allowed = normalized(draft, allow_private=True).post
+    assert (allowed.link, allowed.image) == (INSIDE, INSIDE)
+    assert (allowed.enclosures, allowed.media, allowed.origin) == (draft.enclosures, draft.media, draft.origin)
+
+
+def test_h8_the_template_for_links_is_the_operators_own():
+    assert normalized(Draft(path="a.md"), link="http://localhost:4000/{name}").post.link == "http://localhost:4000/a"
+
+
+def test_h7_trackers_are_no_lead_image_and_nothing_attached():
+    tracker = "https://tracker.example/p"
+    pixel = Media("https://o.example/p", "thumbnail", width=1, height=1)
+    draft = Draft(
+        image=tracker,
+        enclosures=(Enclosure(tracker, "image/gif"), Enclosure(tracker, "audio/mpeg")),
+        media=(Media(tracker, "thumbnail"), Media(tracker, medium="image"), pixel),
+    )
+    post = normalized(draft).post
+    assert (post.image, post.media) == (None, ())
+    assert normalized(Draft(media=(Media("https://o.example/a", width=0, height=0),))).post.media
+    assert [enclosure.type for enclosure in post.enclosures] == ["audio/mpeg"]
+
+
+def test_h7_the_guid_keeps_what_the_link_loses():
+    draft = Draft(guid="https://o.example/?utm_source=a&p=1", link="https://o.example/?utm_source=a&p=1")
+    (identity,) = identify([draft])
+    assert identity.guid == draft.guid
+    assert normalized(draft).post.link == "https://o.example/?p=1"
+
+
 def test_the_lead_image_is_the_cover_unwrapped():
     draft = Draft(image="https://proxy.example/?http://o.example/cover.jpg")
     assert normalized(draft, images=("http://o.example/body.jpg",)).post.image == "http://o.example/cover.jpg"
@@ -98,6 +143,14 @@ def test_a_placeholder_is_no_lead_image_the_first_of_the_body_is(cover):
         normalized(Draft(image=cover), images=("http://o.example/body.jpg",)).post.image == "http://o.example/body.jpg"
     )
     assert normalized(Draft(image=cover)).post.image is None
+    attached = Draft(
+        media=(Media("https://picsum.photos/1", "thumbnail"),),
+        enclosures=(
+            Enclosure("https://picsum.photos/2", "image/jpeg"),
+            Enclosure("https://o.example/e.jpg", "image/jpeg"),
+        ),
+    )
+    assert normalized(attached).post.image == "https://o.example/e.jpg"
 
 
 def test_media_and_enclosures_serve_as_lead_image_where_there_is_nothing_else():

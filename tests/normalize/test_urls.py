@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from aggregator.normalize.urls import (
     MAX_DATA_CHARS,
     is_private,
+    leads_inside,
+    outside,
     permalink_key,
     resolve,
     safe_image,
@@ -162,6 +164,39 @@ def test_a_public_host_is_not_private(host):
 @pytest.mark.parametrize(
     "url",
     [
+        "http://127.0.0.1/",
+        "https://192.168.1.1:8443/reboot",
+        "http://[::1]:80/x",
+        "HTTP://LOCALHOST",
+        "http://user:p@10.0.0.1/",
+        "http://a@b@10.0.0.1/",
+        "http://2130706433?x",
+        "http://printer.local#x",
+    ],
+)
+def test_h8_a_url_that_leads_into_a_private_network_is_known(url):
+    assert leads_inside(url)
+    assert outside(resolve)(url) is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://e.example/10.0.0.1",
+        "https://e.example/?u=http://127.0.0.1/",
+        "http://127.0.0.1@e.example/",
+        "https://8.8.8.8",
+    ],
+)
+def test_h8_one_that_only_names_one_does_not(url):
+    assert not leads_inside(url)
+    assert outside(resolve)(url) == url
+    assert not any(map(leads_inside, ("mailto:a@localhost", "/x", "", GIF)))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
         "https://blog.example/a?id=1",
         "http://blog.example/a?id=1",
         "HTTP://BLOG.example:80/a?id=1#comments",
@@ -201,6 +236,18 @@ def test_h7_tracking_parameters_are_removed_and_the_rest_stays_verbatim():
     assert strip_tracking("https://e.example/a?utm_id=1&UTM_Source=2") == "https://e.example/a"
     assert strip_tracking("https://e.example/a?") == "https://e.example/a?"
     assert strip_tracking("https://e.example/a?reference=1&from=x") == "https://e.example/a?reference=1&from=x"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://e.example/GoToLink?url=https%3A%2F%2Fx.example&utm_source=a",
+        "https://e.example/r?to=http://x.example/?utm_source=a",
+        "https://web.archive.example/web/2020/https://x.example/?utm_source=a",
+    ],
+)
+def test_h10_a_url_that_holds_another_is_left_whole(url):
+    assert strip_tracking(url) == url
 
 
 @settings(derandomize=True, max_examples=300)

@@ -241,8 +241,8 @@ def make_mirror(
     on_change: Callable[[], None] = lambda: None,
 ) -> Mirror:
     """The mirror of a configuration; images are asked for at the gate at which sources are."""
-    if is_proxied(config.images):
-        signing_key(config, store)  # without it, rules before those of the mirror would seem to pass images on
+    if is_proxied(config.images):  # without a key, rules before those of the mirror would seem to pass images on
+        signing_key(config, store)
     with store.read() as tx:
         policy = policy_of(image_rules(config, tx), lambda _: None)
     ours = f"{config.site.base_url}{DIRECTORY}/"

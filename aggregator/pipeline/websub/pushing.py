@@ -45,7 +45,8 @@ def _stored(
     with store.read() as tx:
         state = tx.sources.get(source.name)
     answer = Fetched(body, _place(source, state), {"content-type": content_type}, Validators())
-    gathered = digest_answer(store, Task(config.site, config.images, source, now, anew=False, answer=answer))
+    task = Task(config.site, config.images, config.fetch, source, now, anew=False, answer=answer)
+    gathered = digest_answer(store, task)
     with store.write() as tx:
         return _written(tx, source.name, gathered, now)
 

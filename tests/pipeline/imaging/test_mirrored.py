@@ -79,7 +79,7 @@ def test_files_and_media_say_what_the_copy_is(shop, web):
     text = rss(item).replace(
         b"</item>",
         f'<enclosure url="{cat}" type="image/jpeg" length="0"/>'
-        f'<m:content url="{dog}" medium="image" type="image/png" width="1" height="1"/></item>'.encode(),
+        f'<m:content url="{dog}" medium="image" type="image/png" width="9" height="9"/></item>'.encode(),
     )
     text = text.replace(b"<rss ", b'<rss xmlns:m="http://search.yahoo.com/mrss/" ')
     web.put(1, "/feed.xml", Reply(200, text))
