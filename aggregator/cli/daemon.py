@@ -147,7 +147,8 @@ def _served(
     serve = daemon.config.serve
     documents, images = Documents(daemon), Images(daemon)
     metrics.watch(daemon, documents, images.figures)
-    observer = Observer(metrics, AccessLog(access_lines(log.format)) if serve.access_log else None)
+    access_log = AccessLog(access_lines(log.format)) if serve.access_log else None
+    observer = Observer(metrics, access_log, base_url=lambda: daemon.config.site.base_url)
     app = make_app(
         daemon,
         documents,

@@ -8,7 +8,6 @@ now and then. Beside them a watcher knows of saved posts, a keeper looks every s
 from __future__ import annotations
 
 import queue
-import re
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -21,7 +20,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from aggregator.config.models import Config
 from aggregator.errors import AggregatorError, LockHeld
-from aggregator.pipeline.private import without_tokens
+from aggregator.pipeline.private import without_folders, without_tokens
 from aggregator.pipeline.results import FeedResult, Queue, SourceResult
 from aggregator.schedule.clocks import ClockWatch
 from aggregator.schedule.engine import Engine, Listener
@@ -38,9 +37,6 @@ _KEEP_S = 1.0
 _PUSHES = 64  # documents that were pushed and wait to be stored; what is beyond is found when its source is asked
 _STUCK_S = 120.0  # without a tick, something is wrong
 _END_S = 3.5  # that what is being written may take at the end
-
-
-_FOLDERS = re.compile(r"(?<![^\s:(=])(?:[a-z+]+://|(?=/))(?:/*[^/\s:;,]+)*/+")  # of a path, or of a store's URL
 
 
 class Log(Protocol):
@@ -130,7 +126,7 @@ class Daemon:
         if self._is_stuck():
             return f"nothing was scheduled for {time.monotonic() - self._ticked_at:.0f} seconds"
         # Anybody may ask: where on this machine things lie is for the log.
-        return _FOLDERS.sub("", next(iter(self._trouble.values()), ""))
+        return without_folders(next(iter(tuple(self._trouble.values())), ""))  # others change it meanwhile
 
     def _is_stuck(self) -> bool:
         return time.monotonic() - self._ticked_at > _STUCK_S

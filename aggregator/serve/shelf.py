@@ -133,10 +133,10 @@ class Shelf:
                     self.size += version.size - before
                     self._shrink()
 
-    async def once(self, key: Hashable, work: Callable[..., T], *arguments: Any) -> T:
+    async def once(self, key: Hashable, work: Callable[..., T], *arguments: Any, threads: Executor | None = None) -> T:
         """What the work gives, done in a thread once for all who want it now; who stops waiting does not stop it."""
         loop = asyncio.get_running_loop()
-        return await self._flights.once(key, loop.run_in_executor, self._threads, work, *arguments)
+        return await self._flights.once(key, loop.run_in_executor, threads or self._threads, work, *arguments)
 
     def _put(self, version: Version) -> Version:
         self._versions[version.path] = version

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
@@ -102,6 +104,15 @@ def test_metrics_count_requests_refreshes_and_documents(site, secrets):
     ):
         assert line in text
     assert "blog" not in text
+
+
+def test_metrics_know_a_page_also_where_a_proxy_left_the_path_of_base_url(site, secrets):
+    site.place.configure(site={"base_url": "https://example.com/status/"})
+    for target in ("/status/status", "/status/all/rss.xml", "/status/healthz", "/%68ealthz", "/\\"):
+        site.get(target)
+    text = site.metrics.render().decode()
+    for kind, count in (("status", 1), ("rss", 1), ("healthz", 2), ("other", 1)):
+        assert re.search(rf'aggregator_http_request_seconds_count{{kind="{kind}"}} {count}.0', text), kind
 
 
 def test_metrics_tell_how_many_sources_are_well(site):
