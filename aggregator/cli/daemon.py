@@ -154,7 +154,6 @@ def _served(
         documents,
         routes=[
             *websub.routes(daemon, push),
-            *media.routes(daemon),
             *images.routes(),
             *media.routes(daemon),
             *pages.routes(daemon, figures=lambda: {**documents.figures(), **images.figures()}),

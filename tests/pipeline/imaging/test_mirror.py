@@ -6,6 +6,7 @@ import contextlib
 import re
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -157,7 +158,8 @@ def test_two_origins_with_the_same_bytes_share_a_file(farm):
     assert farm.find(urls[0]) == farm.find(urls[1]) is not None
 
 
-def test_a_copy_that_several_write_at_once_is_written_by_each(farm):
+def test_a_copy_that_several_write_at_once_is_written_by_each(farm, monkeypatch):
+    monkeypatch.setattr("os.fsync", lambda _: time.sleep(0.01))
     copies, file, ready = Copies(farm.planet.output), file_of(CAT, "png"), threading.Barrier(8)
 
     def put(_):
