@@ -9,6 +9,7 @@ import hashlib
 import os
 import re
 import stat
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -66,10 +67,13 @@ class Copies:
     def __init__(self, output: Path) -> None:
         self._output = output
         self._folder = output / DIRECTORY
+        # Of two origins with the same bytes one is written after the other: a temporary file is named after its target.
+        self._writing = tuple(threading.Lock() for _ in range(16))
 
     def put(self, file: File, body: bytes) -> None:
         """Puts a copy in its place, whole and synced; from as many threads as there are. Raises PublishError."""
-        Writer(self._output).write([Document(file.path, body, TYPES[file.suffix])])
+        with self._writing[int(file.hash[0], 16)]:
+            Writer(self._output).write([Document(file.path, body, TYPES[file.suffix])])
 
     def has(self, file: File) -> bool:
         """Whether a copy is in its place."""

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from aggregator.config.models import Config
+from aggregator.errors import AggregatorError
 from aggregator.ingest.feedurls import host_of
 from aggregator.ingest.gate import Gate
 from aggregator.models import Post
@@ -33,6 +34,7 @@ _POSTS = 200  # looked at together
 _IMAGES = 2_048  # of which is decided together in which order they are asked for …
 _IN_A_POST = 500  # images of one post; what is beyond is not copied
 _PER_HOST = 128  # … and of one host: what it can give in a minute
+_REST = timedelta(minutes=5)  # after something went wrong
 _FULL_FOR = timedelta(hours=1)  # before it is tried again whether there is room
 _STANDING = "media folder"  # the setting that says what the folder looked like when it was last left
 
@@ -62,24 +64,39 @@ class Mirror:
         self.gate = gate
         self._fetcher, self._clock, self._on_change = fetcher, clock, on_change
         self._copies = Copies(config.output)
+        self._rests_until: datetime | None = None
         self._full_until: datetime | None = None
         self._warned = ""
         self._is_first = True
 
     def run(self, within_s: float, ending: threading.Event | None = None) -> MirrorResult:
-        """Does what there is to do, as far as it comes within so many seconds, and what is on its way then arrives."""
-        ending, until = ending or threading.Event(), time.monotonic() + within_s
+        """Does what there is to do, as far as it comes within so many seconds, and what is on its way then arrives.
+
+        Whatever goes wrong is in the result: what is published does not depend on it.
+        """
         result = MirrorResult()
+        if self._rests_until is not None and self._clock() < self._rests_until:
+            return result
+        try:
+            self._run(within_s, ending or threading.Event(), result)
+        except Exception as error:  # noqa: BLE001 - said, and tried again later
+            is_expected = isinstance(error, AggregatorError)
+            text = str(error) if is_expected else f"unexpected {type(error).__name__}: {error}"
+            result.warnings.append(f"images could not be mirrored: {text}")
+            self._rests_until = self._clock() + _REST
+        return result
+
+    def _run(self, within_s: float, ending: threading.Event, result: MirrorResult) -> None:
+        until = time.monotonic() + within_s
         if self._is_first:
             self._remove_leaving()
         has_lost = self._find_lost()
-        has_news = self._look(until, ending)
+        has_news = self._look(until - within_s / 2, ending)  # there may be so many that nothing would ever be fetched
         self._fetch(until, ending, result)
         if not ending.is_set() and (self._is_first or has_lost or has_news or result.copied):
             self._make_room(result)
             self._note_standing()
             self._is_first = False
-        return result
 
     # -- what posts show ----------------------------------------------------------------------------------------------
 

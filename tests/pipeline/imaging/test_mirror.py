@@ -6,7 +6,9 @@ import contextlib
 import re
 import shutil
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -18,7 +20,7 @@ from planet import Planet
 from webfeed import Reply, Web
 
 from aggregator.models import Mirrored, State
-from aggregator.pipeline.imaging.copies import Copies
+from aggregator.pipeline.imaging.copies import Copies, file_of
 from aggregator.pipeline.imaging.fetching import ImageFetcher
 from aggregator.pipeline.imaging.mirror import Mirror, MirrorResult
 from aggregator.pipeline.manners import gate_of
@@ -154,6 +156,19 @@ def test_two_origins_with_the_same_bytes_share_a_file(farm):
     assert farm.run().copied == 2
     assert farm.files() == {path_of(CAT, "png"): CAT}
     assert farm.find(urls[0]) == farm.find(urls[1]) is not None
+
+
+def test_a_copy_that_several_write_at_once_is_written_by_each(farm, monkeypatch):
+    monkeypatch.setattr("os.fsync", lambda _: time.sleep(0.01))
+    copies, file, ready = Copies(farm.planet.output), file_of(CAT, "png"), threading.Barrier(8)
+
+    def put(_):
+        ready.wait(5)
+        copies.put(file, CAT)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(put, range(8))) == [None] * 8
+    assert farm.files() == {path_of(CAT, "png"): CAT}
 
 
 def test_only_what_changed_is_looked_at_and_what_is_not_live_wants_nothing(farm):

@@ -134,6 +134,15 @@ def test_other_rules_are_for_all_posts_and_only_what_they_want_is_asked_for(shop
     assert {cat in item["content_html"] or dog in item["content_html"] for item in shop.items()} == {True}
 
 
+def test_trouble_with_images_keeps_nothing_from_being_published(shop, web, monkeypatch):
+    cat = web.put(2, "/cat.png", Reply(200, CAT))
+    serve(web, showing(1, cat))
+    monkeypatch.setattr("aggregator.store.media.Media.due", lambda *_: 1 / 0)
+    result = shop.run()
+    assert result.images.warnings == ["images could not be mirrored: unexpected ZeroDivisionError: division by zero"]
+    assert "https://wsrv.nl/" in shop.items()[0]["content_html"]
+
+
 def test_a_run_that_asks_nobody_asks_for_no_image_either(shop, web):
     cat = web.put(2, "/cat.png", Reply(500))
     serve(web, showing(1, cat))
