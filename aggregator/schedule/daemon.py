@@ -2,7 +2,8 @@
 
 One tick of APScheduler asks the store what is due; there is no job for a source. A second one does what else has to be done
 now and then. Beside them a watcher knows of saved posts, a keeper looks every second at what the system does not tell of
-(local feeds, the configuration, the clock), a publisher regenerates what changed, and orders of `aggregator run` come in.
+(local feeds, the configuration, the clock), looks at files and a publisher, which regenerates what changed, have threads of
+their own, and orders of `aggregator run` come in.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from aggregator.pipeline.results import FeedResult, Queue, SourceResult
 from aggregator.schedule.clocks import ClockWatch
 from aggregator.schedule.engine import Engine, Listener
 from aggregator.schedule.handover import Taker
+from aggregator.schedule.looks import Looks
 from aggregator.schedule.once import Order
 from aggregator.schedule.reloading import Watched
 from aggregator.schedule.systemd import Notifier
@@ -89,7 +91,8 @@ class Daemon:
         self._scheduler = BackgroundScheduler(
             timezone="UTC", executors={"default": {"type": "threadpool", "max_workers": 4}}
         )
-        self._watcher = Watcher(self._looked, log.warning)
+        self._looks = Looks(self._looked)
+        self._watcher = Watcher(self._looks.wish, log.warning)
         self._glances = Glances(engine.config)
         self._clock = ClockWatch()
         self._ticked_at = time.monotonic()
@@ -160,10 +163,11 @@ class Daemon:
         self.is_ready = True
         for thread in self._threads:
             thread.start()
+        self._looks.start()
         for name, work, every_s in (
             ("refresh", self.engine.refresh_due, TICK_S),
             ("upkeep", self._upkeep, TICK_S),
-            ("look", self.engine.look, LOOK_S),
+            ("look", self._looks.wish, LOOK_S),
             ("index", self.engine.index, TICK_S),
         ):
             self._scheduler.add_job(
@@ -195,6 +199,7 @@ class Daemon:
         if self._taker:
             self._taker.close()
         self._watcher.close()
+        self._looks.close()
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
         for helper in self.helpers:
@@ -267,7 +272,7 @@ class Daemon:
                     self._log.warning(f"the clock was set by {jumped:+.0f} seconds")
                     self._hurry()
                 if saved := self._glances.changed() | self._watcher.replaced():
-                    self._looked(saved)
+                    self._looks.wish(saved)
                 if self._watched.is_changed():
                     self.reload()
             # What else is wrong (a disk that is full) is not mended by starting anew.
@@ -280,7 +285,7 @@ class Daemon:
         for job in self._scheduler.get_jobs():
             job.modify(next_run_time=datetime.now(self._scheduler.timezone))
 
-    def _looked(self, names: Collection[str]) -> None:
+    def _looked(self, names: Collection[str] | None) -> None:
         with self._noted("look"):
             self.engine.look(names)
 

@@ -79,6 +79,9 @@ class Engine:
         self._backlog = Backlog(monotonic)
         self._asking, self._looking, self._publishing = threading.Lock(), threading.Lock(), threading.Lock()
         self._worked_at = monotonic()
+        self._killed = 0  # regenerations in a row that the death of a worker ended
+        self._configuring = threading.Lock()  # of what follows
+        self._lists_changed = False  # a list was read since its feeds were last taken up
         self._retires = True  # whether sources may have left since it was last looked
         self._config = with_subscriptions(config, store)
 
@@ -88,12 +91,22 @@ class Engine:
         return self._config
 
     def reconfigure(self, config: Config) -> None:
-        """Goes on with another configuration: what is under way ends by the old one, and all that follows is by this one."""
-        self._own = config
-        self._gate = gate_of(config)
-        self._retires = True
-        self._config = with_subscriptions(config, self.store)
+        """Goes on with another configuration: what is under way ends by the old one, and all that follows is by this one.
+
+        Raises StoreError; then nothing is other than before.
+        """
+        with self._configuring:
+            self._config = with_subscriptions(config, self.store)
+            self._own, self._gate = config, gate_of(config)
+            self._retires = True
         self.wishes.wish(0)
+
+    def _take_up(self) -> None:
+        """Makes sources of what lists hold that were read since; what they held no more is none from now on."""
+        with self._configuring:
+            if self._lists_changed:
+                self._config = with_subscriptions(self._own, self.store)
+                self._lists_changed, self._retires = False, True
 
     # -- sources ------------------------------------------------------------------------------------------------------
 
@@ -102,6 +115,7 @@ class Engine:
         if not self._asking.acquire(blocking=False):
             return
         try:
+            self._take_up()  # where it failed before
             self._retire()
             config = self._config
             due = due_sources(config, self.store, self.now(), longest_first=True)  # so that nobody starves
@@ -115,11 +129,14 @@ class Engine:
             self._asking.release()
 
     def look(self, names: Collection[str] | None = None) -> None:
-        """Looks at the files of these sources, or of all that have some, and publishes what changed at once."""
+        """Looks at the files of these sources, or of all that have some, and publishes what changed at once.
+
+        No host is asked: the feeds that a list gained are due in the next round.
+        """
         with self._looking:
             config = self._config
             chosen = [one for one in config.sources if is_looked_at(one) and (names is None or one.name in names)]
-            for result in self._refresh(config, chosen):
+            for result in self._refresh(config, chosen, asks_gained=False):
                 if result.is_news:
                     self.wishes.wish(SAVED_S)
                 if result.is_news or result.error or result.warnings:
@@ -151,15 +168,17 @@ class Engine:
         known = states | unknown
         return {one.name: next_due(one, known[one.name], config.site.timezone) for one in config.sources}
 
-    def _refresh(self, config: Config, sources: Sequence[Source]) -> Iterator[SourceResult]:
-        refresher = Refresher(config, self.store, self.now(), self._workers, self._gate, self.ending)
+    def _refresh(
+        self, config: Config, sources: Sequence[Source], *, asks_gained: bool = True
+    ) -> Iterator[SourceResult]:
+        refresher = Refresher(config, self.store, self.now(), self._workers, self._gate, self.ending, asks_gained)
         for result in refresher.refresh(sources) if sources else ():
             self._worked_at = self._monotonic()
             if result.is_news:
                 self.wishes.wish(CHANGED_S)
             if result.feeds is not None:  # a list: from now on its feeds are sources, or are not any more
-                self._config = with_subscriptions(self._own, self.store)
-                self._retires = True
+                self._lists_changed = True
+                self._take_up()
             yield result
 
     def _retire(self) -> None:
@@ -167,10 +186,19 @@ class Engine:
         if not self._retires:
             return
         with self._looking:
-            self._retires = False
-            for result in Refresher(self._config, self.store, self.now(), self._workers).retire():
-                self.wishes.wish(CHANGED_S)
-                self._observer.source(result)
+            with self._configuring:
+                config, self._retires = self._config, False
+            try:
+                for result in self._withdrawn(config):
+                    self._observer.source(result)
+            except BaseException:
+                self._retires = True
+                raise
+
+    def _withdrawn(self, config: Config) -> Iterator[SourceResult]:
+        for result in Refresher(config, self.store, self.now(), self._workers).retire():
+            self.wishes.wish(CHANGED_S)
+            yield result
 
     # -- feeds --------------------------------------------------------------------------------------------------------
 
@@ -187,17 +215,25 @@ class Engine:
                     yield result
                     if self.ending.is_set():
                         return
+            except BrokenExecutor as error:  # the next call starts others
+                self._killed += 1
+                raise PublishError("a process that renders was killed, perhaps for want of memory") from error
+            else:
+                self._killed = 0
             finally:
                 self._observer.published(made)
 
     def publish(self) -> str:
-        """Regenerates what changed; why some of it could not be written, empty where all was. That is tried again later."""
+        """Regenerates what changed; why some of it could not be written, empty where all was. That is tried again later.
+
+        That a worker was killed is an accident once, and a fault in a row.
+        """
         try:
             failed = [result.error for result in self.regenerate() if result.error]
-        except BrokenExecutor:  # a worker was killed: the next call starts others
-            self.wishes.wish(CHANGED_S)
-            return ""
-        except (PublishError, StoreError):
+        except (PublishError, StoreError) as error:
+            if isinstance(error.__cause__, BrokenExecutor) and self._killed == 1:
+                self.wishes.wish(CHANGED_S)
+                return ""
             self.wishes.wish(AGAIN_S)
             raise
         if failed:
@@ -208,20 +244,37 @@ class Engine:
 
     def run(self, order: Order, tell: Listener) -> None:
         """Does what `aggregator run` would do, after what is under way; tells of each result as it comes."""
-        with self._asking, self._looking:
-            config = self._config
-            named = [one for one in config.sources if one.name in set(order.sources)]
-            chosen: Sequence[Source] = named
-            if order.refresh and not order.sources:
-                now = self.now()
-                chosen = config.sources if order.every_source else due_sources(config, self.store, now)
-            refresher = Refresher(config, self.store, self.now(), self._workers)
-            for result in chain(refresher.retire(), self._refresh(config, chosen if order.refresh else ())):
+        with self._asking:
+            for result in self._ordered(order):
                 self._observer.source(result)
                 tell.source(result)
         self.release()
-        for made in self.regenerate(order.feeds, force=order.force):
-            tell.feed(made)
+        try:
+            for made in self.regenerate(order.feeds, force=order.force):
+                tell.feed(made)
+        except PublishError as error:
+            self.wishes.wish(CHANGED_S)
+            tell.feed(FeedResult("", error=str(error)))
+
+    def _ordered(self, order: Order) -> Iterator[SourceResult]:
+        """Refreshes what a run is to refresh: files first, so that who saves one does not wait for the hosts behind it."""
+        with self._looking:
+            config = self._config
+            chosen = self._chosen(config, order)
+            files = [one for one in chosen if is_looked_at(one)]
+            yield from chain(self._withdrawn(config), self._refresh(config, files, asks_gained=False))
+        known = {one.name for one in config.sources}
+        wanted = {one.name for one in chosen}
+        now = self._config  # a list may have lost feeds, and gained others, which belong to it
+        rest = [one for one in now.sources if not is_looked_at(one) and (one.name in wanted or one.name not in known)]
+        yield from self._refresh(now, rest if order.refresh else ())
+
+    def _chosen(self, config: Config, order: Order) -> Sequence[Source]:
+        if not order.refresh:
+            return ()
+        if order.sources:
+            return [one for one in config.sources if one.name in set(order.sources)]
+        return config.sources if order.every_source else due_sources(config, self.store, self.now())
 
     def rest(self) -> None:
         """Ends the worker processes where there was nothing to do for a while: their memory is better used by others."""
