@@ -23,7 +23,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from aggregator.config.models import Config
 from aggregator.errors import AggregatorError, LockHeld
 from aggregator.pipeline.private import without_tokens
-from aggregator.pipeline.results import FeedResult, Queue, SourceResult
+from aggregator.pipeline.results import Queue
 from aggregator.schedule.clocks import ClockWatch
 from aggregator.schedule.engine import Engine, Listener
 from aggregator.schedule.handover import Taker
@@ -97,6 +97,7 @@ class Daemon:
         self._clock = ClockWatch()
         self._ticked_at = time.monotonic()
         self._trouble: dict[str, str] = {}
+        self._withheld = ""
         self._threads = [
             threading.Thread(target=work, name=name, daemon=True)
             for name, work in (("publisher", self._publish), ("keeper", self._keep), ("pushes", self._store_pushed))
@@ -153,10 +154,6 @@ class Daemon:
 
     def start(self) -> None:
         """Completes what an earlier run left, then works by itself until `stop`."""
-        with self._noted("start"):
-            # What was published from a store that is lost stays until the sources have filled this one.
-            if self.engine.is_fresh() and self.engine.is_published():
-                self.engine.run(Order(), _Nobody())
         self._published()
         if self.engine.ending.is_set():
             return
@@ -251,6 +248,9 @@ class Daemon:
         failed = ""
         with self._noted("publish"):
             failed = self.engine.publish()
+            if (why := self.engine.withheld()) != self._withheld:
+                self._withheld = why
+                self._log.warning(why) if why else self._log.info("the sources were heard, and it is published")
         if failed:  # told already, feed by feed
             self._trouble["publish"] = without_tokens(failed)
 
@@ -330,13 +330,3 @@ class Daemon:
 
     def _standing(self) -> str:
         return f"{len(self.config.sources)} sources"
-
-
-class _Nobody:
-    """Listens to results, and has nothing to do with them: who observes the engine is told as well."""
-
-    def source(self, result: SourceResult) -> None:
-        """A source was refreshed."""
-
-    def feed(self, result: FeedResult) -> None:
-        """A feed was regenerated."""

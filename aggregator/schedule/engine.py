@@ -17,6 +17,7 @@ from typing import Protocol
 from aggregator.config.models import Config
 from aggregator.config.sources import Source
 from aggregator.errors import PublishError, StoreError
+from aggregator.pipeline.hearing import withheld
 from aggregator.pipeline.published import manifest_stamp
 from aggregator.pipeline.refresh import Refresher
 from aggregator.pipeline.regenerate import Regenerator
@@ -36,6 +37,7 @@ CHANGED_S = 2.0  # within which changes of web sources are published: what comes
 SAVED_S = 0.2  # likewise of files, whose author is looking
 AGAIN_S = 60.0  # after which it is tried again to write what could not be written
 _BREATH_S = 0.05  # between two batches of posts that are indexed
+_HEARD_S = 2.0  # between two looks whether a new store has heard its sources
 _IDLE_S = 120.0  # without work for them, worker processes end
 
 
@@ -80,6 +82,7 @@ class Engine:
         self._asking, self._looking, self._publishing = threading.Lock(), threading.Lock(), threading.Lock()
         self._worked_at = monotonic()
         self._killed = 0  # regenerations in a row that the death of a worker ended
+        self._is_heard = False  # the store may be published over what is there
         self._configuring = threading.Lock()  # of what follows
         self._lists_changed = False  # a list was read since its feeds were last taken up
         self._retires = True  # whether sources may have left since it was last looked
@@ -202,6 +205,12 @@ class Engine:
 
     # -- feeds --------------------------------------------------------------------------------------------------------
 
+    def withheld(self) -> str:
+        """Why nothing is published yet, over what was published from a store that is lost; empty: it is."""
+        why = "" if self._is_heard else withheld(self._config, self.store)
+        self._is_heard = not why
+        return why
+
     def regenerate(self, only: Collection[str] = (), *, force: bool = False) -> Iterator[FeedResult]:
         """Regenerates the feeds whose posts changed; raises PublishError or StoreError where nothing can be published."""
         with self._publishing:
@@ -226,9 +235,12 @@ class Engine:
     def publish(self) -> str:
         """Regenerates what changed; why some of it could not be written, empty where all was. That is tried again later.
 
-        That a worker was killed is an accident once, and a fault in a row.
+        Does nothing as long as it is withheld. That a worker was killed is an accident once, and a fault in a row.
         """
         try:
+            if self.withheld():
+                self.wishes.wish(_HEARD_S)
+                return ""
             failed = [result.error for result in self.regenerate() if result.error]
         except (PublishError, StoreError) as error:
             if isinstance(error.__cause__, BrokenExecutor) and self._killed == 1:
@@ -249,6 +261,9 @@ class Engine:
                 self._observer.source(result)
                 tell.source(result)
         self.release()
+        if not order.force and (why := self.withheld()):
+            tell.feed(FeedResult("", error=why))
+            return
         try:
             for made in self.regenerate(order.feeds, force=order.force):
                 tell.feed(made)
@@ -297,11 +312,6 @@ class Engine:
             self._workers.rest()
             self.store.close()
         return all(done)
-
-    def is_fresh(self) -> bool:
-        """Whether the store knows of no source yet: then what is published was made from another one, which is lost."""
-        with self.store.read() as tx:
-            return not tx.sources.all()
 
     def is_published(self) -> bool:
         """Whether what we published is still there: somebody may have removed it."""
