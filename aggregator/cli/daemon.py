@@ -14,13 +14,13 @@ from aggregator.cli.accesslines import access_lines
 from aggregator.cli.logs import Log, LogFormat
 from aggregator.cli.moments import now
 from aggregator.config.models import Config
-from aggregator.config.reading import read_config
 from aggregator.errors import AggregatorError
 from aggregator.pipeline.results import FeedResult, SourceResult, counted
 from aggregator.pipeline.websub.push import Push
 from aggregator.schedule.daemon import Daemon
 from aggregator.schedule.engine import Engine
 from aggregator.schedule.handover import Taker, socket_path
+from aggregator.schedule.reloading import Watched
 from aggregator.schedule.systemd import Notifier
 from aggregator.schedule.workers import WorkerPool
 from aggregator.serve import pages, websub
@@ -76,7 +76,8 @@ class Told:
 
 def run_daemon(file: Path, *, host: str | None, port: int | None, serve: bool, log_format: LogFormat) -> None:
     """Works until SIGTERM or SIGINT; SIGHUP has the configuration read again. Raises AggregatorError where it cannot start."""
-    config = _listening(read_config(file), host, port)
+    watched = Watched(file)
+    config = _listening(watched.config, host, port)
     log, metrics = Log(log_format), Metrics()
     signals: queue.SimpleQueue[int] = queue.SimpleQueue()
     with run_lock(config.store, "aggregator daemon"):
@@ -87,7 +88,7 @@ def run_daemon(file: Path, *, host: str | None, port: int | None, serve: bool, l
         told = Told(log, metrics)
         engine = Engine(config, store, clock=now, workers=WorkerPool(has_threads=True), observer=told)
         daemon = Daemon(
-            file,
+            watched,
             engine,
             log=log,
             notifier=Notifier(os.environ),

@@ -73,7 +73,7 @@ class Daemon:
 
     def __init__(
         self,
-        file: Path,
+        watched: Watched,
         engine: Engine,
         *,
         log: Log,
@@ -87,7 +87,7 @@ class Daemon:
         self._pushed: queue.Queue[tuple[str, bytes, str]] = queue.Queue(_PUSHES)
         self._taker = taker(self._ordered) if taker else None
         self._reloading = threading.Lock()
-        self._watched = Watched(file)
+        self._watched = watched
         self._scheduler = BackgroundScheduler(
             timezone="UTC", executors={"default": {"type": "threadpool", "max_workers": 4}}
         )
@@ -203,23 +203,40 @@ class Daemon:
             helper.close()
         return self.engine.settle(until)
 
-    def reload(self) -> bool:
-        """Goes on with the configuration as it is saved now; where that is wrong, goes on with the old one and says why."""
+    def reload(self) -> None:
+        """Goes on with the configuration as it is saved now; where that is wrong, goes on with the old one and says why.
+
+        Where it cannot be put in force, because the store fails, that is tried again by itself.
+        """
+        with self._noted("reload"):
+            self._reload()
+
+    def _reload(self) -> None:
+        """Likewise; raises StoreError where the store fails."""
         with self._reloading:
             self._notifier.reloading()
-            config, faults = self._watched.read()
-            if config is None:
+            standing = "the new configuration is not in force; the old one stays"
+            try:
+                config, faults = self._watched.read()
                 for line in faults:
                     self._log.error(f"the new configuration is refused, the old one stays: {line}")
-                self._notifier.ready("the new configuration is refused; the old one stays")
-                return False
-            self.engine.reconfigure(config)
-            self._watcher.watch(self.config)
-            self._glances = Glances(self.config)
-            self._hurry()
+                if config is None:
+                    return
+                self._reconfigure(config)
+                standing = self._standing()
+            finally:
+                self._notifier.ready(standing)
             self._log.info("the configuration was read again", sources=len(self.config.sources))
-            self._notifier.ready(self._standing())
-            return True
+
+    def _reconfigure(self, config: Config) -> None:
+        try:
+            self.engine.reconfigure(config)
+        except AggregatorError:
+            self._watched.forget()
+            raise
+        self._watcher.watch(self.config)
+        self._glances = Glances(self.config)
+        self._hurry()
 
     # -- what it does -------------------------------------------------------------------------------------------------
 
@@ -273,7 +290,7 @@ class Daemon:
                     self._hurry()
                 if saved := self._glances.changed() | self._watcher.replaced():
                     self._looks.wish(saved)
-                if self._watched.is_changed():
+                if self._watched.is_changed() and "store" not in self._trouble:
                     self.reload()
             # What else is wrong (a disk that is full) is not mended by starting anew.
             if beat_s and time.monotonic() - beaten_at >= beat_s and not self._is_stuck():
@@ -297,7 +314,7 @@ class Daemon:
         if not self.is_ready:
             raise LockHeld("aggregator daemon, which is starting or ending")
         if self._watched.is_changed():
-            self.reload()
+            self._reload()
         if self.faults:
             raise LockHeld(f"aggregator daemon, which refuses the configuration: {self.faults[0]}")
         self._log.info("took over a run")

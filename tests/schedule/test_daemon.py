@@ -1,8 +1,98 @@
 from __future__ import annotations
 
-import pytest
+import json
+import time
+from typing import Any
 
-from aggregator.schedule.daemon import _FOLDERS
+import pytest
+from planet import Planet
+
+from aggregator.errors import StoreError
+from aggregator.schedule.daemon import _FOLDERS, Daemon
+from aggregator.schedule.engine import Engine
+from aggregator.schedule.reloading import Watched
+from aggregator.schedule.workers import WorkerPool
+
+
+class Heard:
+    """A log, an observer and a service manager that remember what they were told."""
+
+    watchdog_s = 0.0
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def info(self, event, **_):
+        self.said.append(event)
+
+    warning = error = ready = info
+
+    def reloading(self):
+        self.said.append("reloading")
+
+    def stopping(self):
+        """It ends."""
+
+    def source(self, result):
+        """A source was refreshed."""
+
+    feed = published = source
+
+
+@pytest.fixture
+def heard() -> Heard:
+    return Heard()
+
+
+@pytest.fixture
+def daemon(planet: Planet, heard: Heard) -> Any:
+    """Makes a daemon that does nothing by itself yet."""
+    made = []
+
+    def make(**options: Any) -> Daemon:
+        save(planet)
+        watched = Watched(planet.folder / "a.yaml")
+        engine = Engine(watched.config, planet.store, clock=lambda: planet.now, workers=WorkerPool(1), observer=heard)
+        made.append(Daemon(watched, engine, log=heard, notifier=heard, **options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.engine.ending.set()
+        assert one.engine.settle(time.monotonic() + 5)
+
+
+def save(planet: Planet) -> None:
+    """Writes the planet's configuration where a daemon reads it; all JSON is YAML."""
+    data = {"site": {"base_url": "https://feeds.example.com/"}, "store": planet.store.url, "output": "out"}
+    (planet.folder / "a.yaml").write_text(json.dumps({**data, "sources": planet.sources}))
+
+
+def test_a_configuration_that_is_saved_while_the_store_fails_is_taken_over_afterwards(
+    planet, blog, daemon, heard, monkeypatch
+):
+    running = daemon()
+    planet.sources.append({"name": "more", "type": "feed", "url": "more.xml"})
+    save(planet)
+
+    def restarting(*_: Any) -> Any:
+        raise StoreError("the store is restarting")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("aggregator.schedule.engine.with_subscriptions", restarting)
+        running.reload()
+    assert running.problem() == "the store is restarting"
+    assert heard.said == [
+        "reloading",
+        "the new configuration is not in force; the old one stays",
+        "the store is restarting",
+    ]
+    assert len(running.config.sources) == 1
+    assert running._watched.is_changed()
+    running.reload()
+    assert len(running.config.sources) == 2
+    assert running.problem() == ""
+    assert not running._watched.is_changed()
 
 
 @pytest.mark.parametrize(
