@@ -21,7 +21,7 @@ from typing import Any, Protocol
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from aggregator.config.models import Config
-from aggregator.errors import AggregatorError, LockHeld
+from aggregator.errors import AggregatorError, LockHeld, StoreError
 from aggregator.pipeline.private import without_tokens
 from aggregator.pipeline.results import Queue
 from aggregator.schedule.clocks import ClockWatch
@@ -69,7 +69,11 @@ class Helper(Protocol):
 
 
 class Daemon:
-    """Runs an engine; as `serve.running.Running` it is what a server has to know."""
+    """Runs an engine; as `serve.running.Running` it is what a server has to know.
+
+    `guard` is called every few seconds, and raises LockHeld where the store is somebody else's by now, StoreError where
+    that cannot be known.
+    """
 
     def __init__(
         self,
@@ -79,11 +83,12 @@ class Daemon:
         log: Log,
         notifier: Notifier,
         taker: Callable[[Callable[[Path, Order, Listener], None]], Taker] | None = None,
+        guard: Callable[[], None] = lambda: None,
     ) -> None:
         self.engine = engine
         self.is_ready = False
         self.helpers: list[Helper] = []
-        self._log, self._notifier = log, notifier
+        self._log, self._notifier, self._guard = log, notifier, guard
         self._pushed: queue.Queue[tuple[str, bytes, str]] = queue.Queue(_PUSHES)
         self._taker = taker(self._ordered) if taker else None
         self._reloading = threading.Lock()
@@ -134,7 +139,7 @@ class Daemon:
         if self._is_stuck():
             return f"nothing was scheduled for {time.monotonic() - self._ticked_at:.0f} seconds"
         # Anybody may ask: where on this machine things lie is for the log.
-        return _FOLDERS.sub("", next(iter(self._trouble.values()), ""))
+        return _FOLDERS.sub("", next(iter(list(self._trouble.values())), ""))  # a copy: others change it meanwhile
 
     def _is_stuck(self) -> bool:
         return time.monotonic() - self._ticked_at > _STUCK_S
@@ -242,7 +247,7 @@ class Daemon:
 
     def _upkeep(self) -> None:
         self._ticked_at = time.monotonic()
-        if (problem := self.engine.check()) != self._trouble.get("store", ""):
+        if (problem := self._problem()) != self._trouble.get("store", ""):
             self._log.error(problem) if problem else self._log.info("the store can be used again")
         self._trouble.pop("store", None)
         if problem:
@@ -255,6 +260,14 @@ class Daemon:
         for helper in self.helpers:
             helper.tick(now)
         self.engine.rest()
+
+    def _problem(self) -> str:
+        """Why the store cannot be used; empty: it can. Raises LockHeld where it is somebody else's by now."""
+        try:
+            self._guard()
+        except StoreError as error:
+            return str(error)
+        return self.engine.check()
 
     def _publish(self) -> None:
         while not self.engine.ending.is_set():

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from planet import Planet
 
-from aggregator.errors import StoreError
+from aggregator.errors import LockHeld, StoreError
 from aggregator.schedule.daemon import _FOLDERS, Daemon
 from aggregator.schedule.engine import Engine
 from aggregator.schedule.reloading import Watched
@@ -93,6 +93,38 @@ def test_a_configuration_that_is_saved_while_the_store_fails_is_taken_over_after
     assert len(running.config.sources) == 2
     assert running.problem() == ""
     assert not running._watched.is_changed()
+
+
+def test_a_daemon_that_may_not_write_to_its_store_says_so_and_does_not(planet, blog, daemon):
+    def held_by_another() -> None:
+        raise LockHeld("aggregator daemon, process 7 on elsewhere")
+
+    running = daemon(guard=held_by_another)
+    planet.post("later.md", date="2024-05-01 13:00:00")
+    running.engine.look()
+    running.engine.publish()
+    assert running.engine.wishes.wait(1)
+    planet.now += planet.now - planet.now.replace(hour=10)
+    running._job("upkeep", running._upkeep)()
+    assert "process 7 on elsewhere" in running.problem()
+    assert not running.engine.wishes.wait(0.3)
+
+
+def test_a_lock_that_cannot_be_asked_for_is_told_once_as_a_store_that_cannot_be_used(blog, daemon, heard):
+    trouble = [StoreError("the store does not answer")]
+
+    def guard() -> None:
+        if trouble:
+            raise trouble[0]
+
+    running = daemon(guard=guard)
+    for _ in range(2):
+        running._job("upkeep", running._upkeep)()
+    assert running.problem() == "the store does not answer"
+    trouble.clear()
+    running._job("upkeep", running._upkeep)()
+    assert running.problem() == ""
+    assert heard.said == ["the store does not answer", "the store can be used again"]
 
 
 @pytest.mark.parametrize(
