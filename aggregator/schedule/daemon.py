@@ -169,7 +169,7 @@ class Daemon:
         for name, work, every_s in (
             ("refresh", self.engine.refresh_due, TICK_S),
             ("upkeep", self._upkeep, TICK_S),
-            ("look", self._looks.wish, LOOK_S),
+            ("look at all", self._looks.wish, LOOK_S),
             ("index", self.engine.index, TICK_S),
         ):
             self._scheduler.add_job(
