@@ -164,7 +164,8 @@ def _served(daemon: Daemon, push: Push, metrics: Metrics, log: Log, ends: Ends) 
     serve = daemon.config.serve
     documents = Documents(daemon)
     metrics.watch(daemon, documents)
-    observer = Observer(metrics, AccessLog(access_lines(log.format)) if serve.access_log else None)
+    access_log = AccessLog(access_lines(log.format)) if serve.access_log else None
+    observer = Observer(metrics, access_log, base_url=lambda: daemon.config.site.base_url)
     app = make_app(
         daemon,
         documents,

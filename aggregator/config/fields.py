@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -45,10 +45,13 @@ RESERVED_SLUGS = frozenset(
 )
 LINK_PARTS = frozenset({"path", "name", "year", "month", "day"})  # of the template for posts without a link
 ADAPTIVE = "adaptive"  # `every`: as often as the source's posts come
+_URI = "!#$%&'()*+,/:;=?@[]~"  # what may stand in a URI beside letters, digits, `-`, `.` and `_` (RFC 3986 §2)
 _ROUTE = r"/[^?#\s]*"
 _ATTRIBUTE = re.compile(r"@[A-Za-z_][\w:.-]*\s*\Z")  # `img@data-src`: what it takes of what it selects
+_POSTGRESQL = re.compile(r"([^@]*@)?(\[[^@]*\]|[^@:]*)(:\d+)?")  # where it is, and who asks
 _INTERVAL = re.compile(r"(\d+)\s*([smhdw])")
 _LONGEST = {"s": 31_536_000, "m": 525_600, "h": 8_760, "d": 365, "w": 52}  # a year, whatever is written
+_SOME_DAY = datetime(2000, 1, 1, tzinfo=UTC)  # whether a day ever comes does not depend on when that is asked
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -75,14 +78,30 @@ def _zone(value: str) -> str:
 def _base_url(value: str) -> str:
     if not re.fullmatch(r"https?://[^/?#\s]+(/[^?#\s]*)?", value):
         raise ValueError("must be an absolute http:// or https:// URL without query or fragment")
+    value = _uri(value)
+    return value if value.endswith("/") else value + "/"
+
+
+def _hub(value: str) -> str:
+    if value == "builtin":
+        return value
+    if not re.fullmatch(r"https?://[^/?#\s]\S*", value, re.IGNORECASE):
+        raise ValueError("must be `builtin`, or the http:// or https:// URL of a hub")
+    return _uri(value)
+
+
+def _uri(url: str) -> str:
+    """A URL as documents and HTTP headers want it: the host in IDNA, and the rest percent-encoded where it is not yet."""
+    scheme, _, rest = url.partition("://")
     try:
-        parts = urlsplit(value)
+        parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
-        if not host.isascii():  # documents want URIs, and so do HTTP headers
-            value = value.replace(parts.netloc, host.encode("idna").decode() + (f":{port}" if port else ""), 1)
+        if not host.isascii():
+            netloc = host.encode("idna").decode() + (f":{port}" if port else "")
+            rest = rest.replace(parts.netloc, netloc, 1)
     except ValueError as error:
         raise ValueError("names a host that cannot be one") from error
-    return value if value.endswith("/") else value + "/"
+    return f"{scheme.lower()}://{quote(rest, safe=_URI)}"
 
 
 def _http_url(value: str) -> str:
@@ -99,21 +118,27 @@ def _language(value: str) -> str:
 
 
 def _every(value: str) -> str:
-    if value != ADAPTIVE and interval(value) is None and not _is_cron(value):
+    if value == ADAPTIVE or interval(value) is not None:
+        return value
+    trigger = _cron(value)
+    if trigger is None:
         raise ValueError("is neither `adaptive`, an interval such as 30m, nor a cron expression of five fields")
+    # It would be looked for as far as the year 9999, which takes half a second, whenever it is asked what is due.
+    if trigger.get_next_fire_time(None, _SOME_DAY) is None:
+        raise ValueError("is a cron expression for a day that never comes, such as 30 February")
     return value
 
 
-def _is_cron(value: str) -> bool:
+def _cron(value: str) -> Any:
+    """The trigger of a cron expression, or None for what is none."""
     if len(value.split()) != 5:
-        return False
+        return None
     from apscheduler.triggers.cron import CronTrigger  # noqa: PLC0415 - a fifth of a second that few configs need
 
     try:
-        CronTrigger.from_crontab(value)
+        return CronTrigger.from_crontab(value, timezone=UTC)
     except ValueError:
-        return False
-    return True
+        return None
 
 
 def interval(every: str) -> timedelta | None:
@@ -168,10 +193,18 @@ def _store(value: Any, info: ValidationInfo) -> Any:
         return f"sqlite:///{_path(path, info)}"
     scheme, separator, rest = value.partition("://")
     if separator and scheme in {"postgresql", "postgres", "postgresql+psycopg"}:
-        if "@" in urlsplit(value).path or not re.fullmatch(r"([^@]*@)?[^@:]*(:\d+)?", urlsplit(value).netloc):
+        if not _is_of_postgresql(value):
             raise ValueError("is no URL; a password in it needs `/`, `@` and `:` percent-encoded")
         return f"postgresql+psycopg://{rest}"
     raise ValueError("must be sqlite:///PATH or postgresql://USER@HOST/NAME")
+
+
+def _is_of_postgresql(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # a bracket that is not of an IPv6 address
+        return False
+    return "@" not in parts.path and bool(_POSTGRESQL.fullmatch(parts.netloc))
 
 
 def _route(value: str) -> str:
@@ -235,6 +268,7 @@ Language = Annotated[str, AfterValidator(_language)]
 Every = Annotated[str, AfterValidator(_every)]
 Formats = Annotated[tuple[Format, ...], Field(min_length=1)]
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
+Hub = Annotated[str, AfterValidator(_hub)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 UrlOrPath = Annotated[str, BeforeValidator(_url_or_path)]
 StoreUrl = Annotated[str, BeforeValidator(_store)]

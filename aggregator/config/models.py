@@ -16,6 +16,7 @@ from aggregator.config.fields import (
     BaseUrl,
     ConfigPath,
     Formats,
+    Hub,
     Language,
     Model,
     Pattern,
@@ -134,12 +135,6 @@ def _token(value: SecretStr) -> SecretStr:
     return value
 
 
-def _hub(value: str) -> str:
-    if value != "builtin" and not re.match(r"https?://[^/?#\s]", value, re.IGNORECASE):
-        raise ValueError("must be `builtin`, or the http:// or https:// URL of a hub")
-    return value
-
-
 class Serve(Model):
     """What `aggregator daemon` serves, and where."""
 
@@ -172,7 +167,7 @@ class StatusPage(Model):
 class Websub(Model):
     """WebSub (https://www.w3.org/TR/websub/): news is pushed, to our readers and to us."""
 
-    hub: Annotated[str, AfterValidator(_hub)] | None = Field(
+    hub: Hub | None = Field(
         None,
         description="Who tells readers of our feeds that there is news: the URL of a hub, or `builtin`, our own at "
         "`/websub`; `null`: nobody.",

@@ -11,8 +11,10 @@ from aggregator.models import Parsed
 _LONGEST_HEADER = 8192  # characters of a Link header that are read
 _HIDDEN = "***"  # what stands in an answer where it quoted what it was asked with
 _LONGEST = 2000  # characters of an address that is remembered
-_LINK = re.compile(r'<([^<>]*)>((?:\s*;\s*[^\s;,="]+\s*(?:=\s*(?:"[^"]*"|[^\s;,"]*))?)*)')  # RFC 8288 §3
-_PARAMETER = re.compile(r';\s*([^\s;,="]+)\s*=\s*(?:"([^"]*)"|([^\s;,"]*))')
+_QUOTED = r'"((?:[^"\\]|\\.)*)"'  # RFC 9110 §5.6.4
+_PARAMETER = re.compile(rf';\s*([^\s;,="]+)\s*=\s*(?:{_QUOTED}|([^\s;,"]*))')
+_LINK = re.compile(rf'<([^<>]*)>((?:\s*;\s*[^\s;,="]+\s*(?:=\s*(?:{_QUOTED}|[^\s;,"]*))?)*)')  # RFC 8288 §3
+_ESCAPED = re.compile(r"\\(.)")
 
 
 def hub_of(parsed: Parsed, link_header: str, url: str) -> tuple[str, str]:
@@ -22,7 +24,7 @@ def hub_of(parsed: Parsed, link_header: str, url: str) -> tuple[str, str]:
     many do not, is known by where it was found. An address that holds a credential is not one to tell a third party.
     """
     hub, topic = parsed.hub, parsed.topic
-    if "hub" in link_header:
+    if "hub" in link_header.lower():
         said = dict(reversed(list(_links(link_header[:_LONGEST_HEADER], url))))  # of several, the first
         hub, topic = said.get("hub", hub), said.get("self", topic)
     if not hub or not is_web(url):
@@ -33,10 +35,11 @@ def hub_of(parsed: Parsed, link_header: str, url: str) -> tuple[str, str]:
 
 def _links(header: str, url: str) -> Iterator[tuple[str, str]]:
     """Each relation of a Link header with its target; links of other documents (`anchor`) are left out."""
-    for target, parameters in _LINK.findall(header):
+    for target, parameters, _ in _LINK.findall(header):
         said: dict[str, str] = {}
         for name, quoted, plain in _PARAMETER.findall(parameters):
-            said.setdefault(name.lower(), quoted or plain)  # §3.3: the first `rel` is the one that counts
+            value = _ESCAPED.sub(r"\1", quoted) or plain
+            said.setdefault(name.lower(), value)  # §3.3: the first `rel` is the one that counts
         if "anchor" not in said:
             for relation in said.get("rel", "").lower().split():
                 yield relation, absolute(target, url)

@@ -1,4 +1,7 @@
-"""Private feeds: listed nowhere, and found only by who knows the secret in their URL, `private/TOKEN/SLUG/`."""
+"""What is not for everybody: private feeds, and where things lie on this machine.
+
+A private feed is listed nowhere, and found only by who knows the secret in its URL, `private/TOKEN/SLUG/`.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,14 @@ if TYPE_CHECKING:  # whoever only hides tokens needs none of them
 
 PRIVATE = "private"
 _TOKEN = re.compile(r"\bprivate/[^/\s]+")
+# A URL of the web, which stays; or the URL of a store, or a path, up to the last slash before the next mark. None of it may
+# be matched in two ways: the text may hold a stranger's words, and whoever asks for /healthz waits for this.
+_PLACE = re.compile(
+    r"""(?P<web>(?<![\w+.-])(?!sqlite|postgres|file:)[a-z][a-z0-9+.-]*://\S*)
+    | (?<![\w+.-])(?:sqlite|postgres\w*|file)(?:\+\w+)?://(?:\S*/)?
+    | (?<![\w./%~-])/(?=\S)[^:;`"\n]*/""",
+    re.VERBOSE,
+)
 
 
 def tokens(config: Config, tx: Transaction) -> dict[str, str | None]:
@@ -34,6 +45,17 @@ def without_tokens(text: str) -> str:
     'cannot write /srv/feeds/private/***/mine/rss.xml: No space left on device'
     """
     return _TOKEN.sub(f"{PRIVATE}/***", text)
+
+
+def without_folders(text: str) -> str:
+    """The text without the folders of this machine, and without where its database is: what is wrong, and not where.
+
+    >>> without_folders("cannot write /srv/my feeds/all/rss.xml: Permission denied")
+    'cannot write rss.xml: Permission denied'
+    >>> without_folders("the store sqlite:////var/lib/a.db is locked, and https://a.example/feed/b.xml failed")
+    'the store a.db is locked, and https://a.example/feed/b.xml failed'
+    """
+    return _PLACE.sub(lambda found: found["web"] or "", text)
 
 
 def _name(slug: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aggregator.config.models import Config
+from aggregator.errors import PublishError
 from aggregator.models import Document, Feed
 from aggregator.pipeline.regenerate import Regenerator
 from aggregator.publish.manifest import MANIFEST, is_inside, read_manifest
@@ -17,6 +19,8 @@ from aggregator.store.store import Store
 
 Stamp = tuple[int, int, int]  # inode, size and mtime in ns: another file has another, because documents are renamed
 
+# What the system says of a name behind which there is no file, or something else than one (a link, a socket).
+_NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO})
 _OTHERS = {
     ".html": "text/html; charset=utf-8",
     ".opml": "text/x-opml; charset=utf-8",
@@ -59,20 +63,29 @@ def read_document(output: Path, path: str) -> Read | None:
     """A document from one open file, so that it is one version whatever is renamed meanwhile; None where there is none.
 
     What a symbolic link in the output leads to is nobody's document: the writer does not write there either.
+
+    Raises:
+        PublishError: it cannot be read, which does not mean that it is gone: a reader who is told so may forget the feed.
     """
     file = output / path
     try:
         if not is_inside(output, file.parent):
             return None
         handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-    except (OSError, ValueError):
+        try:
+            found = os.fstat(handle)
+            if not stat.S_ISREG(found.st_mode):
+                return None
+            with open(handle, "rb", closefd=False) as opened:
+                body = opened.read()
+        finally:
+            os.close(handle)
+    except ValueError:  # a NUL in the name
         return None
-    found = os.fstat(handle)
-    if not stat.S_ISREG(found.st_mode):
-        os.close(handle)
-        return None
-    with os.fdopen(handle, "rb") as opened:
-        body = opened.read()
+    except OSError as error:
+        if error.errno in _NOT_THERE:
+            return None
+        raise PublishError(f"cannot read {file}: {error.strerror or error}") from error
     return Read(Document(path, body, media_type(path)), (found.st_ino, len(body), found.st_mtime_ns))
 
 

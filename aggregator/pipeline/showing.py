@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from aggregator.config.models import Config
 from aggregator.errors import SearchTimedOut
-from aggregator.models import Feed
+from aggregator.ingest.feedurls import safe_url
+from aggregator.models import Feed, Post
+from aggregator.pipeline.private import without_folders
 from aggregator.pipeline.regenerate import ALL, Regenerator, listed_feeds, site_of
 from aggregator.pipeline.searching import search_posts
 from aggregator.pipeline.standing import SICK, Activity, Due, Status, health_of, read_status
@@ -84,15 +87,15 @@ class Shower:
 
     def post(self, name: str, language: str) -> bytes | None:
         """A live post's own page; None where there is none of that name."""
-        post_id = post_id_of(name)
-        if post_id is None:
-            return None
-        with self.store.read() as tx:
-            found = tx.feeds.posts([post_id])
-        if not found:
+        post = self._post(name)
+        if post is None:
             return None
         directories = {one.path: feed.directory for feed in self._feeds() if (one := category_of(feed))}
-        return post_page(found[0], directories, site_of(self.config), self._view(language)).body
+        return post_page(post, directories, site_of(self.config), self._view(language)).body
+
+    def has_post(self, name: str) -> bool:
+        """Whether there is a live post of that name."""
+        return self._post(name) is not None
 
     def search(self, query: str, number: int, language: str) -> tuple[bytes, bool]:
         """The page of what was found, and whether it is complete: what took too long is not."""
@@ -105,7 +108,10 @@ class Shower:
         return search_page(query, results, site, view, number=found.page, has_more=found.has_more), True
 
     def status(self, question: StatusQuestion) -> Status:
-        """How everything stands, as data for strangers: the sick sources first, then by name, each with its health."""
+        """How everything stands, as data for strangers: the sick sources first, then by name, each with its health.
+
+        Of private feeds they learn nothing, not even that there are any, and of this machine not where things lie.
+        """
         now, dues = question.now, question.next_due
         next_due: Due = lambda source, _: dues.get(source.name)  # noqa: E731 - a name for its type
         found = read_status(
@@ -115,9 +121,9 @@ class Shower:
             lambda source, _: (due := dues.get(source.name)) is None or due <= now,
             counts=question.activity.counts,
         )
-        rows = [{**row, "url": _public(row.get("url")), "health": health_of(row)} for row in found.sources]
+        rows = [{**_public(row), "health": health_of(row)} for row in found.sources]
         rows.sort(key=lambda row: (row["health"] not in SICK, row["name"]))
-        return Status(rows, found.feeds)
+        return Status(rows, [row for row in found.feeds if not row["private"]])
 
     def status_page(self, question: StatusQuestion, number: int, language: str, query: str) -> bytes | None:
         """A page of the status; None where there is no page of that number."""
@@ -141,6 +147,13 @@ class Shower:
         )
         return status_page(standing, site_of(self.config), self._view(language), query)
 
+    def _post(self, name: str) -> Post | None:
+        post_id = post_id_of(name)
+        if post_id is None:
+            return None
+        with self.store.read() as tx:
+            return next(iter(tx.feeds.posts([post_id])), None)
+
     def _feeds(self) -> list[Feed]:
         return Regenerator(self.config, self.store, lambda: None).feeds()
 
@@ -154,8 +167,12 @@ class Shower:
         )
 
 
-def _public(address: str | None) -> str | None:
-    """Where a source is asked, for strangers: of a file, its name alone."""
-    if address is None or "://" in address:
-        return address
-    return address.rpartition("/")[2]
+def _public(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A source for strangers: of a file, its name alone, wherever it is named."""
+    texts = {key: without_folders(row[key]) for key in ("error", "note") if row.get(key)}
+    addresses = {key: _address(row[key]) for key in ("url", "asked_at") if row.get(key)}
+    return {**row, **texts, **addresses}
+
+
+def _address(address: str) -> str:
+    return safe_url(address) if "://" in address else address.rpartition("/")[2]

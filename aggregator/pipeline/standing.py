@@ -48,7 +48,7 @@ def read_status(
     counts: PostCounts | None = None,
     private: bool = False,
 ) -> Status:
-    """Asks the store how things stand; writes nothing. The places of private feeds are told to none but the `private` eye."""
+    """Asks the store how things stand, for the operator; writes nothing. Where private feeds are is told if `private`."""
     with store.read() as tx:
         states, rendered = tx.sources.all(), tx.feeds.states()
         counts = tx.sources.post_counts() if counts is None else counts

@@ -93,6 +93,7 @@ _RESULTS = (
     (re.compile(r"never refreshed"), "尚未抓取"),
     (re.compile(r"failed"), "失败"),
     (re.compile(r"asked to wait until (.*)"), r"要求等待至 \1"),
+    (re.compile(r"asked to wait"), "要求等待"),
     (re.compile(r"no longer in the configuration"), "已不在配置中"),
     (re.compile(r"no longer in its list; its posts stay"), "已不在列表中，文章保留"),
     (re.compile(r"left the configuration: (\d+) withdrawn"), r"已移出配置，撤下 \1 篇"),

@@ -12,7 +12,9 @@ from aggregator.push.leases import DEFAULT_S, granted_s
 Mode = Literal["subscribe", "unsubscribe"]
 FORM = "application/x-www-form-urlencoded"
 _SECRET_BYTES = 200  # §5.1: a secret has fewer
-_LONGEST = 2000  # characters of a callback
+_LONGEST = (
+    1000  # bytes of a callback: with its document's path, it has to fit into PostgreSQL's indexes, which take 2,704
+)
 _FIELDS = 100  # in one form
 
 
@@ -37,8 +39,8 @@ class Wish:
 
     @property
     def host(self) -> str:
-        """The host of the callback."""
-        return (urlsplit(self.callback).hostname or "").rstrip(".")
+        """The host of the callback; raises ValueError where that cannot be one."""
+        return _host_of(self.callback)
 
 
 def read_form(body: bytes) -> dict[str, str]:
@@ -71,11 +73,11 @@ def _fault_of(callback: str) -> str:
     """What is wrong with a callback; empty where nothing is."""
     if not callback:
         return "is missing"
-    if len(callback) > _LONGEST:
-        return f"is longer than {_LONGEST} characters"
+    if len(callback.encode()) > _LONGEST:
+        return f"is longer than {_LONGEST:,} bytes"
     try:
         parts = urlsplit(callback)
-        fine = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        fine = parts.scheme in ("http", "https") and bool(_host_of(callback)) and parts.port != 0
     except ValueError:
         fine = False
     if not fine or not callback.isprintable() or " " in callback:
@@ -83,6 +85,18 @@ def _fault_of(callback: str) -> str:
     if parts.username is not None or parts.fragment:
         return "must hold neither a user nor a fragment"
     return ""
+
+
+def _host_of(url: str) -> str:
+    """The host of a URL, in one spelling: as it is looked up. Raises ValueError where it cannot be."""
+    host = (urlsplit(url).hostname or "").rstrip(".")
+    if "%" in host and ":" not in host:  # it would be looked up as it stands there
+        raise ValueError("a host is not percent-encoded")
+    if host.isascii():
+        return host
+    import idna  # noqa: PLC0415 - few hosts need it
+
+    return idna.encode(host, uts46=True).decode().rstrip(".")
 
 
 def verification_url(wish: Wish, challenge: str) -> str:

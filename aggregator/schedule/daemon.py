@@ -8,11 +8,10 @@ their own, and orders of `aggregator run` come in.
 
 from __future__ import annotations
 
-import queue
-import re
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -22,7 +21,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from aggregator.config.models import Config
 from aggregator.errors import AggregatorError, LockHeld, StoreError
-from aggregator.pipeline.private import without_tokens
+from aggregator.pipeline.private import without_folders, without_tokens
 from aggregator.pipeline.results import Queue
 from aggregator.schedule.clocks import ClockWatch
 from aggregator.schedule.engine import Engine, Listener
@@ -37,12 +36,9 @@ from aggregator.store.store import Store
 TICK_S = 5  # between two looks at what is due
 LOOK_S = 60  # between two looks at all files: what the system did not tell of is found then
 _KEEP_S = 1.0
-_PUSHES = 64  # documents that were pushed and wait to be stored; what is beyond is found when its source is asked
+_PUSHES = 64  # documents that were pushed and wait to be stored; what is beyond has to come again
 _STUCK_S = 120.0  # without a tick, something is wrong
 _END_S = 3.5  # that what is being written may take at the end
-
-
-_FOLDERS = re.compile(r"(?<![^\s:(=])(?:[a-z+]+://|(?=/))(?:/*[^/\s:;,]+)*/+")  # of a path, or of a store's URL
 
 
 class Log(Protocol):
@@ -89,7 +85,7 @@ class Daemon:
         self.is_ready = False
         self.helpers: list[Helper] = []
         self._log, self._notifier, self._guard = log, notifier, guard
-        self._pushed: queue.Queue[tuple[str, bytes, str]] = queue.Queue(_PUSHES)
+        self._pushes, self._room = ThreadPoolExecutor(1, "pushes"), threading.Semaphore(_PUSHES)
         self._taker = taker(self._ordered) if taker else None
         self._reloading = threading.Lock()
         self._watched = watched
@@ -105,7 +101,7 @@ class Daemon:
         self._withheld = ""
         self._threads = [
             threading.Thread(target=work, name=name, daemon=True)
-            for name, work in (("publisher", self._publish), ("keeper", self._keep), ("pushes", self._store_pushed))
+            for name, work in (("publisher", self._publish), ("keeper", self._keep))
         ]
 
     # -- what a server asks -------------------------------------------------------------------------------------------
@@ -139,7 +135,7 @@ class Daemon:
         if self._is_stuck():
             return f"nothing was scheduled for {time.monotonic() - self._ticked_at:.0f} seconds"
         # Anybody may ask: where on this machine things lie is for the log.
-        return _FOLDERS.sub("", next(iter(list(self._trouble.values())), ""))  # a copy: others change it meanwhile
+        return without_folders(next(iter(tuple(self._trouble.values())), ""))  # others change it meanwhile
 
     def _is_stuck(self) -> bool:
         return time.monotonic() - self._ticked_at > _STUCK_S
@@ -148,12 +144,19 @@ class Daemon:
         """When each source is due, by name; None: at any moment."""
         return self.engine.next_due()
 
-    def take_push(self, source: str, body: bytes, content_type: str) -> None:
-        """Has a document stored that was pushed for a source; returns at once."""
+    def take_push(self, source: str, body: bytes, content_type: str) -> bool:
+        """Has a document stored that was pushed for a source, and returns at once; whether it will be."""
+        if self.engine.ending.is_set():
+            return False
+        if not self._room.acquire(blocking=False):
+            self._log.warning("a push was refused: too many wait to be stored", source=source)
+            return False
         try:
-            self._pushed.put_nowait((source, body, content_type))
-        except queue.Full:
-            self._log.warning("a push was left out: too many came at once", source=source)
+            self._pushes.submit(self._store_pushed, source, body, content_type)
+        except RuntimeError:  # it has begun to end
+            self._room.release()
+            return False
+        return True
 
     # -- from start to end --------------------------------------------------------------------------------------------
 
@@ -197,6 +200,7 @@ class Daemon:
         self._notifier.stopping()
         until = time.monotonic() + _END_S
         self.engine.ending.set()
+        self._pushes.shutdown(wait=False)  # those that wait are stored, as their hubs were told; others come again
         self.engine.wishes.wish(0)
         if self._taker:
             self._taker.close()
@@ -206,7 +210,8 @@ class Daemon:
             self._scheduler.shutdown(wait=False)
         for helper in self.helpers:
             helper.close()
-        return self.engine.settle(until)
+        is_stored = all(self._room.acquire(timeout=max(until - time.monotonic(), 0.01)) for _ in range(_PUSHES))
+        return self.engine.settle(until) and is_stored
 
     def reload(self) -> None:
         """Goes on with the configuration as it is saved now; where that is wrong, goes on with the old one and says why.
@@ -284,14 +289,12 @@ class Daemon:
         if failed:  # told already, feed by feed
             self._trouble["publish"] = without_tokens(failed)
 
-    def _store_pushed(self) -> None:
-        while not self.engine.ending.is_set():
-            try:
-                pushed = self._pushed.get(timeout=_KEEP_S)
-            except queue.Empty:
-                continue
+    def _store_pushed(self, source: str, body: bytes, content_type: str) -> None:
+        try:
             with self._noted("push"):
-                self.engine.take_push(*pushed)
+                self.engine.take_push(source, body, content_type)
+        finally:
+            self._room.release()
 
     def _keep(self) -> None:
         beat_s = self._notifier.watchdog_s / 3

@@ -31,6 +31,7 @@ from aggregator.schedule.debounce import Debounce
 from aggregator.schedule.due import is_looked_at, next_due
 from aggregator.schedule.once import Order, due_sources
 from aggregator.schedule.workers import WorkerPool
+from aggregator.store.sources import SourceState
 from aggregator.store.store import Store
 
 CHANGED_S = 2.0  # within which changes of web sources are published: what comes meanwhile is rendered once
@@ -166,10 +167,11 @@ class Engine:
         """When each source is due, by name; None: at any moment."""
         config = self._config
         with self.store.read() as tx:
-            states = tx.sources.all()
-            unknown = {one.name: tx.sources.get(one.name) for one in config.sources if one.name not in states}
-        known = states | unknown
-        return {one.name: next_due(one, known[one.name], config.site.timezone) for one in config.sources}
+            known = tx.sources.all()
+        zone = config.site.timezone
+        return {
+            one.name: next_due(one, known.get(one.name) or SourceState(name=one.name), zone) for one in config.sources
+        }
 
     def _refresh(
         self, config: Config, sources: Sequence[Source], *, asks_gained: bool = True

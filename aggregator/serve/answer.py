@@ -31,6 +31,15 @@ class Answer:
 # What every answer says, whatever it is: nothing of ours is to be guessed at.
 ALWAYS: Headers = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
 
+# Pages say the rest of their policy in their markup, where a static host serves them too; only a header can say this.
+_PAGE_POLICY: Headers = ((b"content-security-policy", b"frame-ancestors 'none'"),)
+
+
+def policy(media_type: bytes) -> Headers:
+    """The policy that goes with an answer of a kind: of pages, that nobody puts them into a frame of theirs."""
+    return _PAGE_POLICY if media_type.startswith(b"text/html") else ()
+
+
 _TEXTS = {
     400: "That is no request this server understands.",
     401: "This page is for those who know its token: add ?token=… to the address.",

@@ -13,12 +13,12 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from aggregator.serve.answer import ALWAYS, Answer, plain
+from aggregator.serve.answer import ALWAYS, Answer, plain, policy
 from aggregator.serve.documents import Documents
 from aggregator.serve.metrics import CONTENT_TYPE, Metrics
 from aggregator.serve.observing import Observer
 from aggregator.serve.running import Running
-from aggregator.serve.targets import decoded, within
+from aggregator.serve.targets import decoded, prefix_of, within
 
 
 def make_app(
@@ -47,6 +47,13 @@ async def send_answer(answer: Answer, scope: Scope, send: Send) -> None:
     """Sends an answer over ASGI."""
     await send({"type": "http.response.start", "status": answer.status, "headers": list(answer.headers)})
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else answer.body})
+
+
+def response_of(answer: Answer) -> Response:
+    """An answer as Starlette has it."""
+    response = Response(answer.body, answer.status)
+    response.raw_headers = list(answer.headers)
+    return response
 
 
 class _Documents:
@@ -100,8 +107,7 @@ class _Entrance:
         if path is None:
             await send_answer(plain(400), scope, send)
             return
-        prefix = self._running.config.site.base_url.partition("://")[2]
-        inner = within(path, prefix[prefix.index("/") :])
+        inner = within(path, prefix_of(self._running.config.site.base_url))
         scope = {**scope, "path": inner, "root_path": "", "whole_path": target}
         is_complete = False
 
@@ -120,33 +126,26 @@ class _Entrance:
 
 def _with_always(headers: Any) -> list[tuple[bytes, bytes]]:
     """The headers with what every answer says; what a page says itself stays."""
-    given = list(headers)
-    names = {name for name, _ in given}
-    return given + [header for header in ALWAYS if header[0] not in names]
-
-
-def _response(answer: Answer) -> Response:
-    """An answer as Starlette has it."""
-    response = Response(answer.body, answer.status)
-    response.raw_headers = list(answer.headers)
-    return response
+    given = dict(headers)
+    always = (*ALWAYS, *policy(given.get(b"content-type", b"")))
+    return [*headers, *(header for header in always if header[0] not in given)]
 
 
 def _refused(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     given = {name.lower().encode(): value.encode() for name, value in (error.headers or {}).items()}
     headers = tuple((name, value) for name, value in given.items() if name != b"cache-control")  # no error is kept
-    return _response(plain(error.status_code, headers))
+    return response_of(plain(error.status_code, headers))
 
 
 def _failed(_: Request, __: Exception) -> Response:
-    return _response(plain(500))
+    return response_of(plain(500))
 
 
 def _healthz(running: Running) -> Callable[[Request], Awaitable[Response]]:
     async def healthz(_: Request) -> Response:
         problem = running.problem()
-        return _response(plain(503, text=problem) if problem else plain(200, text="It works."))
+        return response_of(plain(503, text=problem) if problem else plain(200, text="It works."))
 
     return healthz
 
@@ -154,8 +153,8 @@ def _healthz(running: Running) -> Callable[[Request], Awaitable[Response]]:
 def _readyz(running: Running) -> Callable[[Request], Awaitable[Response]]:
     async def readyz(_: Request) -> Response:
         if running.is_ready:
-            return _response(plain(200, text="Feeds were regenerated."))
-        return _response(plain(503, text="Feeds were not regenerated yet, or it is ending."))
+            return response_of(plain(200, text="Feeds were regenerated."))
+        return response_of(plain(503, text="Feeds were not regenerated yet, or it is ending."))
 
     return readyz
 
@@ -163,7 +162,7 @@ def _readyz(running: Running) -> Callable[[Request], Awaitable[Response]]:
 def _metrics(running: Running, metrics: Metrics | None) -> Callable[[Request], Response]:
     def scrape(_: Request) -> Response:
         if metrics is None or not running.config.serve.metrics:
-            return _response(plain(404))
+            return response_of(plain(404))
         return Response(metrics.render(), headers={"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"})
 
     return scrape

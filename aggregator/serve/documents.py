@@ -18,7 +18,7 @@ from aggregator.serve.answer import Answer, plain
 from aggregator.serve.coding import compressed
 from aggregator.serve.conditions import OK, Ask, asked, precondition, tags
 from aggregator.serve.deltas import cut, is_wanted
-from aggregator.serve.freshness import Freshness
+from aggregator.serve.freshness import PATIENCE_S, Freshness
 from aggregator.serve.negotiate import acceptable
 from aggregator.serve.running import Running
 from aggregator.serve.shelf import Shelf
@@ -28,8 +28,8 @@ from aggregator.serve.versions import Variant, Version
 CACHE_BYTES = 64_000_000
 _THREADS = 4
 _MOST_TARGETS = 20_000  # paths of requests that are known to be documents
-_PATIENCE_S = 0.25  # how long an answer waits to learn how long it holds
 _ASK_AGAIN_S = 5.0  # after the store failed
+_NO_TOKEN_S = 1.0  # likewise while a private feed has no token: the next regenerating gives it one
 _FEEDS_HOLD_S = 10.0  # how long the list of feeds is taken to be right
 
 
@@ -37,17 +37,22 @@ class Documents:
     """What was published, by the path of a request. All is asked in the event loop's thread."""
 
     def __init__(
-        self, running: Running, *, clock: Callable[[], float] = time.time, max_bytes: int = CACHE_BYTES
+        self,
+        running: Running,
+        *,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+        max_bytes: int = CACHE_BYTES,
     ) -> None:
-        self._running, self._clock = running, clock
+        self._running, self._clock, self._monotonic = running, clock, monotonic
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="documents")
         self._asking = ThreadPoolExecutor(
             1, thread_name_prefix="documents-store"
         )  # a store that hangs holds no document up
         self.shelf = Shelf(clock, self._threads, max_bytes=max_bytes)
-        self._freshness = Freshness(running, clock)
+        self._freshness = Freshness(running, clock, self._asking)
         self._view: View | None = None
-        self._view_holds_until = math.inf
+        self._private_until = -math.inf  # how long its private feeds are taken to be right
         self._targets: dict[bytes, str] = {}
         self._holders = _Holders(running, clock)
 
@@ -82,10 +87,12 @@ class Documents:
         Raises:
             PublishError: what was published cannot be told.
         """
-        view = await self._viewed()
+        view = self._viewed()
         path = decoded(target)
         if path is None:
             return plain(400)
+        if path.startswith(f"/{PRIVATE}") or within(path, view.prefix).startswith(f"/{PRIVATE}"):
+            view = await self._with_private(view)  # what is public does not need the store
         await self.shelf.refresh()
         found = find(path, view, self.shelf.listed)
         if found is None:
@@ -104,6 +111,7 @@ class Documents:
         """The answer to a GET or HEAD of a version that is in memory."""
         codings = acceptable(ask.accept_encoding)
         await self.shelf.code(version, codings)
+        await self._freshness.learn()
         if version.sources is None and version.format:
             await self._learn_sources(version)
         variant = version.variant(codings)
@@ -144,23 +152,33 @@ class Documents:
 
         version.sources = frozenset()  # asked for once
         work.add_done_callback(learnt)
-        await asyncio.wait({work}, timeout=_PATIENCE_S)
+        await asyncio.wait({work}, timeout=PATIENCE_S)
 
-    async def _viewed(self) -> View:
-        """What the configuration in force says, looked up when another one is."""
+    def _viewed(self) -> View:
+        """What the configuration in force says, and those of its private feeds that are known."""
         config = self._running.config
-        if self._view is not None and self._view.config is config and self._clock() < self._view_holds_until:
-            return self._view
-        holds_until = math.inf
-        try:
-            private = await self.shelf.once(("private", id(config)), private_feeds, config, self._running.store)
-        except StoreError:  # public documents do not need the store
-            private, holds_until = [], self._clock() + _ASK_AGAIN_S
         if self._view is None or self._view.config is not config:
             self._targets.clear()
             self.shelf.move(config.output)
-        self._view, self._view_holds_until = view_of(config, private), holds_until
+            self._view, self._private_until = view_of(config, ()), -math.inf
         return self._view
+
+    async def _with_private(self, view: View) -> View:
+        """The view with its private feeds, for which the store is asked until each has its token."""
+        config = view.config
+        if self._monotonic() < self._private_until:
+            return view
+        try:
+            key = ("private", id(config))
+            private = await self.shelf.once(key, private_feeds, config, self._running.store, threads=self._asking)
+        except StoreError:
+            found, holds_s = view, _ASK_AGAIN_S
+        else:
+            is_complete = len(private) == sum(feed.private for feed in config.feeds)
+            found, holds_s = view_of(config, private), math.inf if is_complete else _NO_TOKEN_S
+        if self._view is not None and self._view.config is config:  # otherwise it is another's turn by now
+            self._view, self._private_until = found, self._monotonic() + holds_s
+        return found
 
     def _remember(self, target: bytes, path: str, version: Version, view: View) -> None:
         """Notes that a target is a document; not those that name a directory, which others may have a page for, nor secrets."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
+from urllib.parse import unquote, urlsplit
 
 from aggregator.serve.accesslog import AccessLog
 from aggregator.serve.metrics import Metrics
+from aggregator.serve.targets import decoded, within
 
 _OF_NAMES = {
     "rss.xml": "rss",
@@ -22,29 +25,36 @@ REFUSED = "refused"
 
 
 class Observer:
-    """Tells metrics and log; either may be missing."""
+    """Tells metrics and log; either may be missing. `base_url` gives the site's, whose path a proxy may leave in place."""
 
-    def __init__(self, metrics: Metrics | None = None, log: AccessLog | None = None) -> None:
-        self.metrics, self.log = metrics, log
+    def __init__(
+        self,
+        metrics: Metrics | None = None,
+        log: AccessLog | None = None,
+        *,
+        base_url: Callable[[], str] = lambda: "http://localhost/",
+    ) -> None:
+        self.metrics, self.log, self._base_url = metrics, log, base_url
 
     def __call__(
         self, method: bytes, target: bytes, status: int, size: int, seconds: float, client: str, kind: str = ""
     ) -> None:
         """`target` is the path with its query, as it came; `size` the body's, as sent."""
         if self.metrics is not None:
-            self.metrics.request(kind or kind_of(target, status), status, size, seconds)
+            self.metrics.request(kind or kind_of(target, status, self._base_url()), status, size, seconds)
         if self.log is not None:
             self.log(method.decode("latin-1"), target.decode("latin-1"), status, size, seconds, client)
 
 
 @lru_cache(maxsize=1024)
-def kind_of(target: bytes, status: int) -> str:
+def kind_of(target: bytes, status: int, base_url: str) -> str:
     """One of a few words for what was asked for, so that nobody can make up new ones.
 
-    >>> kind_of(b"/all/rss.xml", 200), kind_of(b"/search?q=x", 200), kind_of(b"/wp-login.php", 404)
+    >>> site = "https://example.com/planet/"
+    >>> kind_of(b"/all/rss.xml", 200, site), kind_of(b"/planet/search?q=x", 200, site), kind_of(b"/wp-login.php", 404, site)
     ('rss', 'search', 'other')
     """
-    path = target.partition(b"?")[0].decode("latin-1")
+    path = within(decoded(target.partition(b"?")[0]) or "", unquote(urlsplit(base_url).path))
     folder = path[1:].partition("/")[0]
     if folder in _OF_FOLDERS:
         return folder

@@ -23,10 +23,13 @@ from starlette.types import Scope
 from aggregator.config.models import Config
 from aggregator.pipeline.showing import LANGUAGES, Shower, StatusQuestion, is_feed_directory, spoken
 from aggregator.pipeline.standing import Activity, read_activity
+from aggregator.serve.app import response_of
 from aggregator.serve.conditions import NOT_MODIFIED, PRECONDITION_FAILED, asked, precondition
 from aggregator.serve.negotiate import acceptable, language_for
 from aggregator.serve.pagecache import Page, PageCache
+from aggregator.serve.replies import moved
 from aggregator.serve.running import Running
+from aggregator.serve.targets import view_of
 
 _HTML = "text/html; charset=utf-8"
 _FRESH_S = 60  # that a page may be shown without asking again
@@ -44,6 +47,8 @@ def routes(running: Running, *, figures: Callable[[], Mapping[str, int]] = dict)
         Route("/status", pages.status, methods=["GET"]),
         Route("/status.json", pages.status_json, methods=["GET"]),
         Route("/posts/{name}/", pages.post, methods=["GET"]),
+        Route("/posts/{name}/index.html", pages.post, methods=["GET"]),  # to which pages link that are files
+        Route("/posts/{name}", pages.post_folder, methods=["GET"]),
         _FeedRoute(running, pages.feed),
     ]
 
@@ -88,6 +93,13 @@ class _Pages:
         name = request.path_params["name"]
         return self._kept(request, ("post", name), lambda shower, language: shower.post(name, language))
 
+    def post_folder(self, request: Request) -> Response:
+        """The way to a post's page, for whoever left out the slash at its end."""
+        config, name = self._running.config, request.path_params["name"]
+        if not Shower(config, self._running.store).has_post(name):
+            raise HTTPException(404)
+        return response_of(moved(f"posts/{name}/", view_of(config, ())))
+
     def search(self, request: Request) -> Response:
         """What was found; not kept, because the index follows the posts later."""
         config = self._running.config
@@ -104,8 +116,9 @@ class _Pages:
         """How everything stands, for people."""
         config = self._may_see_status(request)
         language = _language(request, config)
-        token = request.query_params.get("token")
-        query = f"token={token}&" if token and config.status.token else ""  # checked: it needs no quoting
+        wanted = config.status.token.get_secret_value() if config.status.token else ""
+        # Nothing but the token itself, which needs no quoting: who sends it as a header may say anything here.
+        query = f"token={wanted}&" if wanted and request.query_params.get("token") == wanted else ""
         body = Shower(config, self._running.store).status_page(
             self._question(config), _page_number(request), language, query
         )

@@ -23,6 +23,7 @@ from aggregator.serve.documents import Documents
 from aggregator.serve.observing import REFUSED, Observer
 
 _SLOW = frozenset({b"content-length", b"transfer-encoding", b"expect", b"upgrade"})
+_TOLD = 64  # connections beyond the limit that are told so; each lingers, and is a file that others may need
 _LINGER_S = 2.0  # a refused client may still be sending; closing at once would take its answer away (RFC 9112 §9.6)
 _SMALL = 65_536  # bytes that are copied behind a head rather than written apart
 
@@ -96,11 +97,15 @@ class Protocol(HttpToolsProtocol):
     # -- a connection -----------------------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
-        """Waits for a request, or says that there are too many connections."""
+        """Waits for a request, or says that there are too many connections, or ends at once where that is said to many."""
         super().connection_made(transport)
         self._host = self.client[0] if self.client else ""
         self._deadline = self._now() + self._limits.head_s
-        if len(self.connections) > self._limits.connections:
+        too_many = len(self.connections) - self._limits.connections
+        if too_many > _TOLD:
+            self._is_discarding = True
+            transport.abort()
+        elif too_many > 0:
             self._refuse(503)
 
     def data_received(self, data: bytes) -> None:

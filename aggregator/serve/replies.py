@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from aggregator.pipeline.published import url_path
-from aggregator.serve.answer import ALWAYS, Answer, Headers, plain
+from aggregator.serve.answer import ALWAYS, Answer, Headers, plain, policy
 from aggregator.serve.conditions import (
     NOT_MODIFIED,
     OK,
@@ -28,8 +28,6 @@ _CORS: Headers = (
     (b"access-control-allow-origin", b"*"),
     (b"access-control-expose-headers", b"ETag, Link, Last-Modified, Content-Range, IM, Delta-Base"),
 )
-# Static pages say the rest in their markup, where a static host serves them too; only a header can say this.
-_FRAMES: Headers = ((b"content-security-policy", b"frame-ancestors 'none'"),)
 _HIDDEN: Headers = ((b"x-robots-tag", b"noindex, nofollow"),)
 
 
@@ -82,7 +80,7 @@ def new_items(version: Version, variant: Variant, view: View, base: bytes, body:
 
 def moved(directory: str, view: View) -> Answer:
     """To a directory, by its path alone: a Host header is believed by nobody, and whoever asked knows the host."""
-    answer = plain(301, ((b"location", f"{view.prefix}{url_path(directory)}".encode()),), "It is a folder.")
+    answer = plain(301, ((b"location", url_path(view.prefix + directory).encode()),), "It is a folder.")
     return _without(answer, b"cache-control")
 
 
@@ -158,10 +156,7 @@ def _about(version: Version, view: View) -> Headers:
         if view.hub and (view.is_own_hub or not is_private):  # somebody else's hub is not told of a secret address
             links.append(f'<{view.hub}>; rel="hub"')
         found.append((b"link", ", ".join(links).encode("latin-1", "replace")))
-    if not version.media_type.startswith(b"text/html"):
-        found.extend(_CORS)
-    else:
-        found.extend(_FRAMES)
+    found.extend(policy(version.media_type) or _CORS)  # scripts of other sites may read feeds, and no pages
     return (*found, *(_HIDDEN if is_private else ()))
 
 

@@ -13,7 +13,7 @@ __all__ = ["Queue", "Running"]
 
 
 class Running(Protocol):
-    """The daemon as its server sees it; everything here may be called from any thread, and is cheap."""
+    """The daemon as its server sees it; everything here may be called from any thread, and is cheap but for `next_due`."""
 
     @property
     def config(self) -> Config:
@@ -42,7 +42,10 @@ class Running(Protocol):
         """Why it does not work as it should (its clock stands still, its store fails); empty: it does."""
 
     def next_due(self) -> dict[str, datetime | None]:
-        """When each source is due, by name; None: at any moment."""
+        """When each source is due, by name; None: at any moment. It asks the store, so not in the event loop's thread."""
 
-    def take_push(self, source: str, body: bytes, content_type: str) -> None:
-        """Has a document stored that was pushed for a source; returns at once, and what is pushed twice is stored once."""
+    def take_push(self, source: str, body: bytes, content_type: str) -> bool:
+        """Has a document stored that was pushed for a source, and returns at once; whether it will be.
+
+        What is pushed twice is stored once.
+        """

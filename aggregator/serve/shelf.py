@@ -132,11 +132,11 @@ class Shelf:
                     self.size += version.size - before
                     self._shrink()
 
-    async def once(self, key: Hashable, work: Callable[..., T], *arguments: Any) -> T:
+    async def once(self, key: Hashable, work: Callable[..., T], *arguments: Any, threads: Executor | None = None) -> T:
         """What the work gives, done in a thread once for all who want it now; who stops waiting does not stop it."""
         flight = self._flights.get(key)
         if flight is None:
-            flight = asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
+            flight = asyncio.get_running_loop().run_in_executor(threads or self._threads, work, *arguments)
             self._flights[key] = flight
             flight.add_done_callback(lambda _: self._flights.pop(key, None))
         found: T = await asyncio.shield(flight)

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from hmac import compare_digest
 from pathlib import Path
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
 from aggregator.config.models import Config
 from aggregator.models import Feed
@@ -27,7 +27,7 @@ class View:
     config: Config
     output: Path
     base_url: str
-    prefix: str  # the path of `base_url`, which begins and ends with a slash
+    prefix: str  # by `prefix_of`
     hub: str  # empty: none
     is_own_hub: bool
     private: tuple[str, ...]  # the directories of private feeds: `private/TOKEN/SLUG`
@@ -40,11 +40,16 @@ def view_of(config: Config, private: Collection[Feed]) -> View:
         config=config,
         output=config.output,
         base_url=base_url,
-        prefix=urlsplit(base_url).path,
+        prefix=prefix_of(base_url),
         hub=f"{base_url}websub" if hub == "builtin" else hub or "",
         is_own_hub=hub == "builtin",
         private=tuple(feed.directory for feed in private),
     )
+
+
+def prefix_of(base_url: str) -> str:
+    """The path of `base_url`, which begins and ends with a slash, in characters, as `decoded` gives those of requests."""
+    return unquote(urlsplit(base_url).path)
 
 
 def decoded(raw: bytes) -> str | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 
 from starlette.concurrency import run_in_threadpool
+from starlette.endpoints import HTTPEndpoint
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -19,6 +20,7 @@ from aggregator.serve.running import Running
 
 _FORM_BYTES = 16_384  # a form holds two URLs and a secret
 _BODY_S = 60.0  # that a body may take to arrive
+_AGAIN_S = 60  # after which a hub may push again what there was no room for
 
 
 def routes(running: Running, push: Push) -> list[Route]:
@@ -33,13 +35,11 @@ def routes(running: Running, push: Push) -> list[Route]:
 
     async def confirm(request: Request) -> Response:
         """A hub asks whether we want what we asked it for."""
-        if request.method == "HEAD":  # Starlette adds it to every GET, and it must decide nothing
-            raise HTTPException(405, headers={"Allow": "GET, POST"})
         query = dict(reversed(request.query_params.multi_items()))  # of several, the first
         return _response(await run_in_threadpool(push.subscriber.confirm, request.path_params["callback"], query))
 
     async def take(request: Request) -> Response:
-        """A hub pushes a document; it is stored later, and never fetched."""
+        """A hub pushes a document; it is stored later, and never fetched. Until there is room for it, it was not taken."""
         callback = request.path_params["callback"]
         refusal = await run_in_threadpool(push.subscriber.refusal, callback)
         if refusal is not None:
@@ -49,15 +49,23 @@ def routes(running: Running, push: Push) -> list[Route]:
         taken = await run_in_threadpool(push.subscriber.take, callback, body, signature)
         if taken.source:
             kind = request.headers.get("content-type", "")
-            await run_in_threadpool(running.take_push, taken.source, body, kind)
+            if not await run_in_threadpool(running.take_push, taken.source, body, kind):
+                return _response(Answer(503, "Too much is pushed at once.", retry_after_s=_AGAIN_S))
             await run_in_threadpool(push.subscriber.took, callback, taken)
         return _response(taken.answer)
 
-    return [
-        Route("/websub", hub, methods=["POST"]),
-        Route("/websub/{callback}", confirm, methods=["GET"]),
-        Route("/websub/{callback}", take, methods=["POST"]),
-    ]
+    class Callback(HTTPEndpoint):
+        """Where a hub finds us; of two routes, Starlette would name only the methods of the first to whoever it refuses."""
+
+        get, post = staticmethod(confirm), staticmethod(take)
+
+        async def method_not_allowed(self, request: Request) -> Response:
+            """Not `HEAD` either: it would be answered as `GET` is, and must decide nothing."""
+            raise HTTPException(405, f"{request.method} means nothing here.", {"Allow": "GET, POST"})
+
+        head = method_not_allowed
+
+    return [Route("/websub", hub, methods=["POST"]), Route("/websub/{callback}", Callback)]
 
 
 async def _body(request: Request, max_bytes: int) -> bytes:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, select, update
 
 from aggregator.store.schema import subscribers
 from aggregator.store.sources import moment, stamp
 from aggregator.store.upsert import upsert
+
+_LONGEST_WAIT = timedelta(hours=8)  # nothing waits longer: what says so was written while the clock was wrong
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,14 +49,14 @@ class Subscribers:
     def owed(self, topic: str, etag: str, now: datetime) -> list[Subscriber]:
         """Who has not got this version of a document, and may be sent it now."""
         table = subscribers
-        is_due = table.c.not_before.is_(None) | (table.c.not_before <= stamp(now))
+        is_due = table.c.not_before.is_(None) | _has_waited(now)
         is_owed = (table.c.topic == topic) & (table.c.sent != etag) & (table.c.until > stamp(now))
         query = select(table).where(is_owed, is_due).order_by(table.c.callback)
         return [_subscriber(row) for row in self._connection.execute(query).mappings()]
 
     def waiting(self, now: datetime) -> list[str]:
         """The documents of which a delivery failed and may be tried again now."""
-        query = select(subscribers.c.topic).where(subscribers.c.not_before <= stamp(now)).distinct()
+        query = select(subscribers.c.topic).where(_has_waited(now)).distinct()
         return list(self._connection.execute(query).scalars())
 
     def count(self, host: str | None = None) -> int:
@@ -88,6 +90,11 @@ class Subscribers:
     def _update(self, topic: str, callback: str, **values: Any) -> None:
         where = (subscribers.c.topic == topic) & (subscribers.c.callback == callback)
         self._connection.execute(update(subscribers).where(where).values(**values))
+
+
+def _has_waited(now: datetime) -> ColumnElement[bool]:
+    not_before = subscribers.c.not_before
+    return (not_before <= stamp(now)) | (not_before > stamp(now + _LONGEST_WAIT))
 
 
 def _subscriber(row: Any) -> Subscriber:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from aggregator.config.document import dotted
 from aggregator.config.fields import interval
-from aggregator.config.models import ByCategory, Config, FeedConfig, Images, ProxyRow
+from aggregator.config.models import ByCategory, Config, FeedConfig, Images, ProxyRow, Site, Websub
 from aggregator.config.reading import NOT_YET_KEYS, find_faults, read_config
 from aggregator.config.schema import json_schema
 from aggregator.config.sources import FeedSource, FrontMatterSource, JsonSource, PageSource, RsshubSource
@@ -359,6 +359,13 @@ def test_f16_no_secret_is_in_a_fault_of_a_source(write, entry):
             "sources:\n  - {name: x, type: feed, url: x, every: 5x}",
             "a.yaml:2: sources[0].every: is neither `adaptive`, an interval",
         ),
+        (
+            "sources: [{name: x, type: feed, url: x, every: '0 0 30 2 *'}]",
+            "a.yaml:1: sources[0].every: is a cron expression for a day that never comes, such as 30 February",
+        ),
+        ('websub: {hub: "https://hub.example/\\n"}', "a.yaml:1: websub.hub: must be `builtin`, or the http://"),
+        ('websub: {hub: "https://hub.example/\\r\\nX: y"}', "a.yaml:1: websub.hub: must be `builtin`, or the http://"),
+        (f"websub: {{hub: 'https://{'ü' * 70}/'}}", "a.yaml:1: websub.hub: names a host that cannot"),
         ("websub: {hub: biultin}", "a.yaml:1: websub.hub: must be `builtin`, or the http:// or https:// URL"),
         ("status: {token: ''}", "a.yaml:1: status.token: must be 16 to 200 letters"),
         ("site: {timezone: Mars/Olympus}", "a.yaml:1: site.timezone: is no time zone"),
@@ -366,6 +373,7 @@ def test_f16_no_secret_is_in_a_fault_of_a_source(write, entry):
         ("feeds: [{slug: category, title: x}]", "a.yaml:1: feeds[0].slug: is reserved"),
         ("feeds: [{slug: x, title: x, formats: []}]", "a.yaml:1: feeds[0].formats: must not be empty"),
         ("store: postgresql://u:p@ss:/w@host/x", "a.yaml:1: store: is no URL; a password in it needs"),
+        ("store: 'postgresql://u:p[w@host/x'", "a.yaml:1: store: is no URL; a password in it needs"),
         ("sources: [{include: none.yaml}]", "a.yaml:1: sources[0].include: there is no file none.yaml"),
         ("site:\n\ttitle: x", "a.yaml:2: is not YAML: found character that cannot start any token (is there a tab?"),
         (
@@ -483,8 +491,37 @@ def test_an_interval_is_a_year_at_the_most():
     assert year.days == 364
 
 
-def test_a_base_url_in_another_script_becomes_a_uri(write):
-    assert (
-        read_config(write("a.yaml", "site: {base_url: 'https://例え.jp/x'}")).site.base_url
-        == "https://xn--r8jz45g.jp/x/"
-    )
+@pytest.mark.parametrize(
+    ("written", "uri"),
+    [
+        ("https://例え.jp/x", "https://xn--r8jz45g.jp/x/"),
+        ("https://例え.jp:8443/订阅/", "https://xn--r8jz45g.jp:8443/%E8%AE%A2%E9%98%85/"),
+        ("https://a.example/%e8%AE%A2阅/", "https://a.example/%e8%AE%A2%E9%98%85/"),
+        ("https://a.example/~me/a+b;c/<x>/", "https://a.example/~me/a+b;c/%3Cx%3E/"),
+        ("https://[::1]:8000/", "https://[::1]:8000/"),
+    ],
+)
+def test_a_base_url_in_another_script_becomes_a_uri(written, uri):
+    assert Site(base_url=written).base_url == uri
+
+
+@pytest.mark.parametrize(
+    ("written", "uri"),
+    [
+        ("builtin", "builtin"),
+        ("https://hub.例え.jp", "https://hub.xn--r8jz45g.jp"),
+        ("HTTPS://hub.example/订?a=阅&b=%20", "https://hub.example/%E8%AE%A2?a=%E9%98%85&b=%20"),
+    ],
+)
+def test_a_hub_in_another_script_becomes_a_uri(written, uri):
+    assert Websub(hub=written).hub == uri
+
+
+@pytest.mark.parametrize("place", ["u@[::1]:5432/db", "[::1]/db", "u:p%5Bw@host:1/db?sslmode=require", "/db?host=/run"])
+def test_a_postgresql_may_be_anywhere(place):
+    assert Config(store=f"postgresql://{place}").store == f"postgresql+psycopg://{place}"
+
+
+@pytest.mark.parametrize("every", ["0 0 29 2 *", "0 0 31 * *", "0 0 29 2 mon", "0 0 last * *"])
+def test_a_cron_expression_may_come_seldom(every):
+    assert FeedSource(name="x", type="feed", url="https://x/", every=every).every == every

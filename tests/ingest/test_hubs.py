@@ -65,6 +65,8 @@ def test_a_hub_of_an_item_is_not_the_hub_of_the_feed():
         ('<https://h2.example/?a=1,2;3>; title="x, <y>; rel=hub"; REL="x hub"', ("https://h2.example/?a=1,2;3", NAMED.topic)),
         ('<https://h2.example/>; rel="hub", <https://h3.example/>; rel="hub"', ("https://h2.example/", NAMED.topic)),
         ('<https://h2.example/>; rel="hub"; anchor="/other"', (NAMED.hub, NAMED.topic)),
+        ('<https://h2.example/>; title="a \\"b\\"; c"; rel="\\hub"', ("https://h2.example/", NAMED.topic)),
+        ("<https://h2.example/>; rel=HUB", ("https://h2.example/", NAMED.topic)),
         ('<https://site.example/b>; rel="self"', (NAMED.hub, NAMED.topic)),
         ("<<>;;rel=hub,hub", (NAMED.hub, NAMED.topic)),
     ],
@@ -98,4 +100,5 @@ def test_a_local_file_has_no_hub_whatever_it_says():
 
 def test_a_hostile_link_header_takes_no_time():
     assert hub_of(NAMED, "hub" + "<a>;rel" * 100_000, URL) == (NAMED.hub, NAMED.topic)
+    assert hub_of(NAMED, '<hub>; a="' + "\\" * 100_000, URL) == (NAMED.hub, NAMED.topic)
     assert hub_of(NAMED, "<hub>" + "; a" * 100_000 + '"', URL) == (NAMED.hub, NAMED.topic)

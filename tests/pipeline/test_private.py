@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 from pydantic import ValidationError
 
 from aggregator.config.models import FeedConfig
-from aggregator.pipeline.private import without_tokens
+from aggregator.pipeline.private import without_folders, without_tokens
 
 TOKEN = "s3cret-s3cret-s3cret"
 
@@ -57,3 +59,39 @@ def test_f16_the_secret_is_in_no_message(blog):
     assert failed.slug == "mine"
     assert TOKEN in failed.error
     assert TOKEN not in without_tokens(failed.error)
+
+
+@pytest.mark.parametrize(
+    ("problem", "shown"),
+    [
+        (
+            "cannot write /srv/feeds/all/rss.xml: No space left on device",
+            "cannot write rss.xml: No space left on device",
+        ),
+        (
+            "the store sqlite:////var/lib/a.db is locked by another program",
+            "the store a.db is locked by another program",
+        ),
+        ("there is no folder /srv/my customers/acme (old)/posts", "there is no folder posts"),
+        (
+            "unexpected OSError: [Errno 2] No such file or directory: '/srv/acme/x.md'",
+            "unexpected OSError: [Errno 2] No such file or directory: 'x.md'",
+        ),
+        ("the store postgresql+psycopg://me:***@db.lan:5432/name failed: no", "the store name failed: no"),
+        ("https://a.example/b/c.xml failed; it is asked again where it is configured", None),
+        ("an address must begin with `/`, and hold a/b", None),
+        ("all/rss.xml: Permission denied; all/atom.xml: Permission denied", None),
+        ("nothing was scheduled for 300 seconds", None),
+    ],
+)
+def test_what_is_wrong_is_told_to_anybody_without_the_folders_of_this_machine(problem, shown):
+    assert without_folders(problem) == (shown or problem)
+
+
+@pytest.mark.parametrize(
+    "part", ["a", "/a", "/ ", "a.", "(/a", "=/", "sqlite:", "sqlite://", "a/ ", "https://", "' /a"]
+)
+def test_however_a_text_is_made_it_takes_no_time_to_hide_folders_in_it(part):
+    begun = time.process_time()
+    without_folders(f"cannot read /srv/feeds/.aggregator-manifest.json{part * 5_000}: no")
+    assert time.process_time() - begun < 0.5

@@ -1,8 +1,12 @@
+import errno
 import os
+import re
+import socket
 
 import pytest
 from builders import NOON, a_post, an_entry
 
+from aggregator.errors import PublishError
 from aggregator.models import Category, Feed
 from aggregator.pipeline.published import (
     document_stamp,
@@ -45,6 +49,29 @@ def test_s1_what_links_lead_to_is_no_document(write, tmp_path):
         "../secret/rss.xml",
     ):
         assert read_document(tmp_path / "out", path) is None
+
+
+@pytest.mark.parametrize("reason", [errno.EMFILE, errno.EIO, errno.EACCES])
+@pytest.mark.parametrize("call", ["os.open", "os.fstat"])
+def test_what_cannot_be_read_now_is_not_gone(write, tmp_path, monkeypatch, call, reason):
+    write("out/all/rss.xml", b"<rss/>")
+
+    def fail(*_):
+        raise OSError(reason, os.strerror(reason))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(call, fail)
+        with pytest.raises(
+            PublishError, match=re.escape(f"cannot read {tmp_path}/out/all/rss.xml: {os.strerror(reason)}")
+        ):
+            read_document(tmp_path / "out", "all/rss.xml")
+    assert read_document(tmp_path / "out", "all/rss.xml").document.body == b"<rss/>"
+
+
+def test_a_socket_is_no_document(tmp_path):
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "rss.xml"))
+        assert read_document(tmp_path, "rss.xml") is None
 
 
 def test_an_output_that_is_a_link_itself_is_followed(write, tmp_path):

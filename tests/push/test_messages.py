@@ -51,7 +51,11 @@ def test_what_we_ask_a_hub_for_is_what_a_hub_reads():
         ({"hub.callback": "https://x/\r\nHost: y"}, 400, "http: or https:"),
         ({"hub.callback": "https://me:pw@x/"}, 400, "neither a user"),
         ({"hub.callback": "https://x/#a"}, 400, "neither a user"),
-        ({"hub.callback": "https://x/" + "a" * 2000}, 400, "longer"),
+        ({"hub.callback": "https://x/" + "a" * 1000}, 400, "longer"),
+        ({"hub.callback": "https://x/" + "新" * 331}, 400, "longer"),
+        ({"hub.callback": "https://v%69ctim.example/"}, 400, "http: or https:"),
+        ({"hub.callback": "https://vi\u00adctim.example/"}, 400, "http: or https:"),
+        ({"hub.callback": f"https://{'ü' * 70}.example/"}, 400, "http: or https:"),
         ({"hub.secret": "ü" * 100}, 400, "200 bytes"),
         ({"hub.secret": "a\nb"}, 400, "200 bytes"),
         ({"hub.lease_seconds": "-1"}, 400, "whole number"),
@@ -64,6 +68,22 @@ def test_s7_a_form_that_is_wrong_is_refused_in_words(wrong, status, words):
     assert isinstance(answer, Answer)
     assert answer.status == status
     assert words in answer.text
+
+
+@pytest.mark.parametrize(
+    ("spelled", "host"),
+    [
+        ("VICTIM.example.", "victim.example"),
+        ("victim。example", "victim.example"),
+        ("ｖｉｃｔｉｍ．example", "victim.example"),
+        ("bücher.example", "xn--bcher-kva.example"),
+        ("[::1]", "::1"),
+    ],
+)
+def test_s7_a_host_is_the_same_however_it_is_spelled(spelled, host):
+    wish = wish_of(FORM | {"hub.callback": f"https://{spelled}:8443/x"})
+    assert isinstance(wish, Wish)
+    assert wish.host == host
 
 
 @pytest.mark.parametrize("body", [b"\xff=1", b"a=%ff", b"&".join(b"a=1" for _ in range(101))])

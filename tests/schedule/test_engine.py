@@ -99,6 +99,21 @@ def test_what_is_due_is_asked_and_published_and_then_left_alone(planet, web, eng
     assert len(web.asked) == 2
 
 
+def test_what_is_due_is_known_from_one_look_at_the_store_however_many_were_never_asked(
+    planet, web, blog, engine, monkeypatch
+):
+    a_source(planet, web, 1, item(1), every="1h")
+    running = engine()
+    running.refresh_due()
+    planet.sources += [{"name": f"new{n}", "type": "feed", "url": f"https://{n}.example/"} for n in range(50)]
+    running.reconfigure(planet.config)
+    monkeypatch.setattr("aggregator.store.sources.Sources.get", None)
+    due = running.next_due()
+    assert len(due) == 52
+    assert timedelta(minutes=54) <= due.pop("web1") - planet.now <= timedelta(hours=1)
+    assert set(due.values()) == {None}
+
+
 def test_a_change_wishes_for_a_regeneration_and_its_absence_for_none(planet, web, engine):
     a_source(planet, web, 1, item(1))
     running = engine()

@@ -52,7 +52,7 @@ class Daemon:
     def next_due(self) -> dict[str, datetime | None]:
         return self.due
 
-    def take_push(self, source: str, body: bytes, content_type: str) -> None:
+    def take_push(self, source: str, body: bytes, content_type: str) -> bool:
         raise AssertionError
 
 
@@ -192,7 +192,8 @@ def prepared(place: Place, routes: Any = ()) -> tuple[Any, Documents, Observer, 
     """An application over a place, and what it logs."""
     events: list[dict[str, Any]] = []
     documents = Documents(place.daemon)
-    observer = Observer(Metrics(), AccessLog(lambda event, **fields: events.append({"event": event, **fields})))
+    log = AccessLog(lambda event, **fields: events.append({"event": event, **fields}))
+    observer = Observer(Metrics(), log, base_url=lambda: place.daemon.config.site.base_url)
     observer.metrics.watch(place.daemon, documents)
 
     def failed(path: str, error: Exception) -> None:
@@ -229,11 +230,30 @@ def stage() -> Iterator[Stage]:
         yield made
 
 
-@pytest.fixture
-def site(place: Place, stage: Stage) -> Iterator[Site]:
+def staged(place: Place, stage: Stage) -> Iterator[Site]:
     stage.app, stage.documents, stage.observer, events = prepared(place)
     yield Site(place, stage.documents, stage.port, events, stage.observer.metrics)
     stage.documents.close()
+
+
+@pytest.fixture
+def site(place: Place, stage: Stage) -> Iterator[Site]:
+    yield from staged(place, stage)
+
+
+@pytest.fixture
+def engine_site(tmp_path: Path, store: Store, stage: Stage) -> Iterator[Site]:
+    """A site whose plan is a real engine's, over a store of each kind, with a source and a private feed."""
+    from aggregator.schedule.engine import Engine
+    from aggregator.schedule.workers import WorkerPool
+
+    place = Place(tmp_path, store, {
+        "sources": [{"name": "web", "type": "feed", "url": "https://web.example/feed"}],
+        "feeds": [{"slug": "mine", "title": "Mine", "private": True}],
+    })  # fmt: skip
+    engine = Engine(place.config, store, clock=place.daemon.now, workers=WorkerPool(1), observer=Metrics())  # type: ignore[arg-type]
+    place.daemon.next_due = engine.next_due  # type: ignore[method-assign]
+    yield from staged(place, stage)
 
 
 @pytest.fixture

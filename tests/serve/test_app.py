@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
@@ -104,6 +106,15 @@ def test_metrics_count_requests_refreshes_and_documents(site, secrets):
     assert "blog" not in text
 
 
+def test_metrics_know_a_page_also_where_a_proxy_left_the_path_of_base_url(site, secrets):
+    site.place.configure(site={"base_url": "https://example.com/status/"})
+    for target in ("/status/status", "/status/all/rss.xml", "/status/healthz", "/%68ealthz", "/\\"):
+        site.get(target)
+    text = site.metrics.render().decode()
+    for kind, count in (("status", 1), ("rss", 1), ("healthz", 2), ("other", 1)):
+        assert re.search(rf'aggregator_http_request_seconds_count{{kind="{kind}"}} {count}.0', text), kind
+
+
 def test_metrics_tell_how_many_sources_are_well(site):
     site.place.configure(
         sources=[{"name": name, "type": "feed", "url": "https://a.example/feed"} for name in ("one", "two")]
@@ -134,6 +145,8 @@ def test_pages_of_others_come_before_documents_and_what_they_lack_falls_through(
         assert site.get("/posts/7").status == 404
         site.place.configure(site={"base_url": "https://example.com/planet/"})
         assert site.get("/planet/posts/7/").body == b"page of /posts/7/"
+        site.place.configure(site={"base_url": "https://example.com/订阅/"})
+        assert site.get("/%E8%AE%A2%E9%98%85/posts/7/").body == b"page of /posts/7/"
 
 
 def test_what_fails_is_told_to_the_operator_and_to_nobody_else(serve):

@@ -136,12 +136,18 @@ def test_scripts_of_other_sites_may_read_feeds_and_their_etags(site, rss):
     assert "If-None-Match" in preflight.headers["access-control-allow-headers"]
 
 
-def test_a_page_cannot_be_framed_and_has_no_cors(site):
-    site.place.publish("index.html", b"<!doctype html>")
-    reply = site.get("/")
-    assert reply.headers["content-type"] == "text/html; charset=utf-8"
-    assert "frame-ancestors 'none'" in reply.headers["content-security-policy"]
-    assert "access-control-allow-origin" not in reply.headers
+def test_a_page_cannot_be_framed_and_has_no_cors_whoever_makes_it(serve, place):
+    from aggregator.serve.pages import routes
+
+    place.publish("index.html", b"<!doctype html>")
+    place.store.open()
+    with serve(routes=routes(place.daemon)) as site:
+        for path in ("/index.html", "/", "/search?q=x", "/status"):
+            reply = site.get(path)
+            assert (reply.status, reply.headers["content-type"]) == (200, "text/html; charset=utf-8")
+            assert reply.headers["content-security-policy"] == "frame-ancestors 'none'"
+            assert "access-control-allow-origin" not in reply.headers
+        assert "content-security-policy" not in site.get("/status.json").headers
 
 
 # -- places -----------------------------------------------------------------------------------------------------------------
@@ -199,6 +205,19 @@ def test_below_a_path_of_base_url_documents_are_served_with_it_and_without(site,
         assert site.get("/planet/rss.xml").body == b"<rss>planet</rss>"
     assert site.get("/docker").headers["location"] == "/planet/docker/"
     assert "https://example.com/planet/all/rss.xml" in site.get("/all/rss.xml").headers["link"]
+
+
+@pytest.mark.parametrize("base_url", ["https://example.com/订阅/a+b/", "https://example.com/%e8%ae%a2%E9%98%85/a%2Bb/"])
+def test_documents_lie_below_a_base_url_however_it_is_written(place, site, rss, base_url):
+    place.publish("docker/index.html", b"page")
+    place.configure(site={"base_url": base_url}, websub={"hub": "https://hub.例え.jp/"})
+    below = "/%E8%AE%A2%E9%98%85/a%2Bb/"
+    for target in (below + "all/rss.xml", "/%E8%ae%a2%e9%98%85/a+b/all/rss.xml", "/all/rss.xml"):
+        reply = site.get(target)
+        assert reply.body == RSS
+        assert "?" not in reply.headers["link"]
+        assert '<https://hub.xn--r8jz45g.jp/>; rel="hub"' in reply.headers["link"]
+    assert site.get("/docker").headers["location"] == below + "docker/"
 
 
 def test_another_configuration_counts_at_once(site, rss, tmp_path):
@@ -333,6 +352,55 @@ def test_while_the_store_fails_public_documents_are_served_and_private_ones_come
         assert site.get(f"{private}/rss.xml").status == 404
     time.sleep(0.15)
     assert site.get(f"{private}/rss.xml").status == 200
+
+
+@pytest.fixture
+def ask(place):
+    """Asks for a path of a place whose private feed has no token yet; time passes by the test's word alone."""
+    from aggregator.serve.documents import Documents
+
+    place.configure(feeds=[{"slug": "mine", "title": "Mine", "private": True}])
+    clocks = {"wall": time.time(), "monotonic": 0.0}
+    documents = Documents(place.daemon, clock=lambda: clocks["wall"], monotonic=lambda: clocks["monotonic"])
+
+    def get(path, **passed):
+        for name, seconds in passed.items():
+            clocks[name] += seconds
+        return asyncio.run(documents.answer(b"GET", path.encode(), [])).status
+
+    yield get
+    documents.close()
+
+
+def regenerated(place):
+    """Where the private feed is, now that it has its token."""
+    from aggregator.pipeline.regenerate import Regenerator
+
+    regenerator = Regenerator(place.config, place.store, lambda: None)
+    list(regenerator.regenerate())
+    [directory] = [feed.directory for feed in regenerator.feeds() if feed.private]
+    return f"/{directory}/rss.xml"
+
+
+def test_a_private_feed_is_there_as_soon_as_regenerating_gave_it_its_token(place, ask):
+    assert ask("/private/anything/mine/rss.xml") == 404
+    path = regenerated(place)
+    assert ask(path) == 404  # nobody has the store asked more than once a second
+    assert ask(path, monotonic=1) == 200
+
+
+def test_a_private_feed_comes_back_when_the_store_does_however_the_clock_is_set(place, ask, monkeypatch):
+    from aggregator.errors import StoreError
+    from aggregator.serve import documents as module
+
+    def broken(*_):
+        raise StoreError("it is locked")
+
+    path = regenerated(place)
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "private_feeds", broken)
+        assert ask(path) == 404
+    assert ask(path, monotonic=5, wall=-3600) == 200
 
 
 # -- only what is new -----------------------------------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ from aggregator.config.models import Config
 from aggregator.models import State
 from aggregator.pipeline.regenerate import Regenerator
 from aggregator.pipeline.searching import index_posts
+from aggregator.pipeline.standing import read_status
 from aggregator.publish.permalinks import post_directory
 from aggregator.serve.pages import routes
 from aggregator.serve.running import Queue
@@ -279,7 +280,10 @@ def test_private_feeds_are_listed_nowhere_and_left_to_the_documents(daemon, ask,
         feeds=[{"slug": "mine", "title": "Secret", "private": True, "token": "0123456789abcdef"}]
     )
     put(daemon, a_post("a"))
-    assert b"0123456789abcdef" not in ask("/").body + ask("/status").body + ask("/status.json").body
+    seen = ask("/").body + ask("/status").body + ask("/status.json").body
+    assert b"0123456789abcdef" not in seen
+    assert b"mine" not in seen
+    assert b"Secret" not in seen
     assert ask("/mine/").body == b"documents"
 
 
@@ -304,6 +308,19 @@ def test_a_posts_page_shows_it_whole_while_it_is_live(daemon, ask):
         tx.posts.withdraw([post.id], NOON)
     assert ask(path).status == 404
     assert ask(f"/{post_directory(a_post('a', key='held').id)}/").status == 404
+
+
+def test_the_links_of_pages_that_are_files_lead_to_posts_as_well(daemon, ask, make_config):
+    post = a_post("a", content="<p>whole</p>")
+    put(daemon, post)
+    path = f"/{post_directory(post.id)}"
+    assert ask(f"{path}/index.html").body == ask(f"{path}/").body
+    moved = ask(path)
+    assert (moved.status, moved.headers["location"]) == (301, f"{path}/")
+    daemon.config = make_config(site={"base_url": "https://example.com/planet/"})
+    assert ask(path).headers["location"] == f"/planet{path}/"
+    for nothing in ("/posts/x", "/posts/x/index.html", f"/{post_directory(1)}"):
+        assert ask(nothing).status == 404
 
 
 def test_posts_are_found_and_their_words_marked(daemon, ask):
@@ -355,6 +372,7 @@ def watched(daemon, make_config) -> Daemon:
     with daemon.store.write() as tx:
         tx.sources.put([
             SourceState(name="well", checked_at=NOON, ok_at=NOON, result="3 new"),
+            SourceState(name="new", result="asked to wait"),
             SourceState(name="sick", checked_at=NOON, ok_at=NOON - day, result="failed", error="timed out <b>", failures=4),
         ])  # fmt: skip
         tx.fetches.count(NOON, {"new": 3, "failed": 1})
@@ -392,6 +410,8 @@ def test_the_status_speaks_chinese(watched, ask):
     text = ask("/status").tree.text_content()
     assert "3 篇新文章" in text
     assert "连续失败 4 次" in text
+    assert "要求等待" in text
+    assert "asked to wait" not in text
 
 
 def test_f16_no_secret_stands_in_the_status(watched, ask):
@@ -403,6 +423,27 @@ def test_of_a_local_source_strangers_see_the_files_name_alone(daemon, ask, make_
     seen = ask("/status").body + ask("/status.json").body
     assert seen.count(b"planet.xml") == 2
     assert b"folder" not in seen
+
+
+def test_strangers_see_what_failed_and_not_where_on_this_machine(daemon, ask, make_config, tmp_path):
+    files = [{"name": "posts", "type": "front-matter", "path": "acme secret/posts"}]
+    daemon.config = make_config(sources=[*files, {"name": "web", "type": "feed", "url": "https://web.example/feed"}])
+    states = [
+        SourceState(name="posts", checked_at=NOON, error=f"there is no folder {tmp_path}/acme secret/posts", failures=1),
+        SourceState(name="web", checked_at=NOON, url="https://me:pw@other.example/a/b?token=s3cret",
+                    error="unexpected OSError: '/srv/acme/x.pem'", note="https://other.example/a/b failed; it is asked again"),
+    ]  # fmt: skip
+    with daemon.store.write() as tx:
+        tx.sources.put(states)
+    page, data = ask("/status").tree.text_content(), ask("/status.json").body.decode()
+    for seen in (page, data):
+        assert "there is no folder posts" in seen
+        assert "unexpected OSError: 'x.pem'" in seen
+        assert "https://other.example/a/b failed" in seen
+        assert not any(word in seen for word in ("acme", str(tmp_path), "s3cret", "me:pw"))
+    assert json.loads(data)["sources"][1]["asked_at"] == "https://other.example/a/b?token=***"
+    for row in read_status(daemon.config, daemon.store, lambda *_: None, lambda *_: True).sources:
+        assert "acme" in row["error"]
 
 
 def test_r6_a_refused_configuration_is_told_at_the_top(watched, ask):
@@ -438,6 +479,8 @@ def test_f16_the_status_can_be_for_those_who_know_its_token(daemon, ask, make_co
         assert ask(f"{path}?token=wrong").status == 401
         assert ask(path, authorization=f"Basic {token}").status == 401
         assert ask(path, authorization=f"Bearer {token}").status == 200
+    page = ask("/status?token=%22%3E%26x=1", authorization=f"Bearer {token}")
+    assert page.hrefs("//nav[@class='pager']//a/@href") == ["status?page=2"]
     page = ask(f"/status?token={token}")
     assert page.hrefs("//nav[@class='pager']//a/@href") == [f"status?token={token}&page=2"]
     assert ask("/" + page.hrefs("//nav[@class='pager']//a/@href")[0]).status == 200

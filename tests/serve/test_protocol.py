@@ -265,6 +265,23 @@ def test_more_connections_than_there_may_be_are_told_so(serve, rss):
             connection.close()
 
 
+def test_s3_those_who_are_told_so_are_bounded_as_well(serve, rss, monkeypatch):
+    monkeypatch.setattr("aggregator.serve.protocol._TOLD", 2)
+    with serve(limits=Limits(connections=1)) as site:
+        connections = [site.connect() for _ in range(10)]
+        answers = [received(connection) for connection in connections[1:]]
+        assert [status(answer) for answer in answers[:2]] == [503, 503]
+        assert answers[2:] == [b""] * 7
+        for connection in connections:
+            connection.close()
+
+        def is_served():
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                return site.get("/all/rss.xml").body == RSS
+
+        assert any(is_served() for _ in range(1000))  # as soon as the server knows that they left
+
+
 def test_s3_a_thousand_slow_clients_keep_nobody_from_being_served(site, rss):
     with contextlib.ExitStack() as held:
         for number in range(1000):

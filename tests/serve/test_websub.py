@@ -34,10 +34,13 @@ class Daemon(Desk):
 
     taken: list[tuple[str, bytes, str]]
     port: int
+    has_room = True
 
-    def take_push(self, source: str, body: bytes, content_type: str) -> None:
-        self.taken.append((source, body, content_type))
-        store_push(self.config, self.store, self.now(), source, body, content_type)
+    def take_push(self, source: str, body: bytes, content_type: str) -> bool:
+        if self.has_room:
+            self.taken.append((source, body, content_type))
+            store_push(self.config, self.store, self.now(), source, body, content_type)
+        return self.has_room
 
 
 @contextmanager
@@ -187,11 +190,30 @@ def test_s7_a_push_is_stored_only_with_a_valid_signature_and_once(served):
     assert daemon.taken == [("web", body, "text/xml")]
 
 
+def test_s7_a_push_without_room_is_not_taken_until_it_comes_again(served):
+    daemon, _ = served
+    daemon.taken.clear()
+    body = rss(an_item(3))
+    daemon.has_room = False
+    status, headers, _ = ask(daemon, "POST", "/websub/callback", body, signed(body))
+    assert (status, headers["retry-after"]) == (503, "60")
+    daemon.has_room = True
+    assert ask(daemon, "POST", "/websub/callback", body, signed(body))[0] == 202
+    assert daemon.taken == [("web", body, "text/xml")]
+
+
 def test_s7_an_unknown_callback_is_404_and_what_is_sent_there_is_not_read(served):
     daemon, _ = served
     assert ask(daemon, "POST", "/websub/nobody", b"", {"Content-Length": "50000000"})[0] == 404
     assert ask(daemon, "GET", f"/websub/nobody?hub.mode=subscribe&hub.topic={TOPIC}&hub.challenge=x")[0] == 404
-    assert ask(daemon, "PUT", "/websub/callback", b"x")[0] == 405
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "OPTIONS", "PROPFIND", "HEAD"])
+def test_s7_a_callback_says_what_may_be_done_with_it(served, method):
+    daemon, _ = served
+    for callback in ("callback", "nobody"):
+        status, headers, _ = ask(daemon, method, f"/websub/{callback}", b"")
+        assert (status, headers["allow"]) == (405, "GET, POST")
 
 
 def test_s7_a_verification_that_nobody_asked_for_is_404(served):

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
-import sqlite3
+import random
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -24,6 +27,7 @@ from aggregator.store.schema import SCHEMA_VERSION, metadata
 from aggregator.store.seen import packed_items
 from aggregator.store.sources import SourceState
 from aggregator.store.store import Store
+from aggregator.store.subscribers import Subscriber
 from aggregator.store.subscriptions import Subscribed
 
 
@@ -97,15 +101,76 @@ def test_r4_a_corrupt_store_says_how_to_recover(tmp_path):
         Store(f"sqlite:///{file}").open()
 
 
-def test_r4_a_locked_store_is_waited_for_and_then_said(tmp_path):
-    file = tmp_path / "store.db"
-    store = Store(f"sqlite:///{file}", busy_timeout_s=0.1)
-    store.open()
-    other = sqlite3.connect(file, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(StoreError, match="locked by another program"), store.write():
-        pass
+def test_r4_a_store_that_somebody_else_writes_to_is_waited_for_and_then_said(store):
+    other = Store(store.url, busy_timeout_s=0.1)
+    words = r"locked by another program for more than 0\.1 s"
+    with store.write() as tx, pytest.raises(StoreError, match=words), other.write():
+        tx.settings.put("x", "y")
+    with other.read() as tx:
+        assert tx.settings.get("x") is None
+    with other.write() as tx:
+        tx.settings.put("x", "z")
     other.close()
+
+
+def test_each_write_has_a_number_of_its_own_however_many_write(store):
+    drawn, begins = [], threading.Barrier(4)
+
+    def work(name):
+        begins.wait(5)
+        for _ in range(5):
+            with store.write() as tx:
+                tx.posts.put([an_entry(a_post(name, "both"))], {}, NOON)  # a new category, too
+                drawn.append(tx.feeds.newest_write())
+
+    together(work, ["a", "a", "b", "b"])
+    assert drawn == list(range(1, 21))
+
+
+def test_who_reads_sees_one_state_and_waits_for_nobody(store):
+    with store.read() as tx:
+        assert tx.feeds.newest_write() == 0
+        with store.write() as other:
+            other.posts.put([an_entry(a_post("a"))], {}, NOON)
+            with store.read() as third:
+                assert third.feeds.newest_write() == 0
+        assert tx.feeds.newest_write() == 0
+    with store.read() as tx:
+        assert tx.feeds.newest_write() == 1
+
+
+def test_many_may_open_a_store_for_the_first_time_at_once(store_url):
+    stores, begins = [Store(store_url) for _ in range(4)], threading.Barrier(4)
+
+    def work(store):
+        begins.wait(5)
+        store.open()
+        store.close()
+
+    together(work, stores)
+    stores[0].open()
+    stores[0].close()
+
+
+def together(work, of):
+    """Does something for each in a thread of its own; raises what any of them raised."""
+    with ThreadPoolExecutor(len(of)) as threads:
+        list(threads.map(work, of))
+
+
+def test_more_who_ask_at_once_than_there_are_connections_are_told(postgresql_store):
+    store = Store(postgresql_store, busy_timeout_s=0.05)
+    with ExitStack() as others, pytest.raises(StoreError, match="no connection left for 0"):
+        [others.enter_context(store.read()).settings.get("x") for _ in range(100)]
+    store.close()
+
+
+def test_r4_what_is_too_long_for_an_index_is_not_taken_for_a_full_disk(postgresql_store):
+    store, callback = Store(postgresql_store), f"https://r/{random.Random(1).randbytes(2000).hex()}"
+    long = Subscriber(topic="all/rss.xml", callback=callback, host="r", secret="", until=NOON, sent="")
+    with pytest.raises(StoreError, match="failed: index row size"), store.write() as tx:  # whose hint is "full text"
+        tx.subscribers.put(long)
+    store.close()
 
 
 def test_r4_a_store_that_cannot_be_made_says_so(tmp_path):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from datetime import timedelta
 
@@ -46,6 +47,26 @@ def test_what_failed_waits_and_is_found_when_its_time_has_come(subscribed):
         assert again == replace(ONE, failures=1, not_before=NOON + HOUR)
         tx.subscribers.delivered("all/rss.xml", "https://r/1", '"v2"')
         assert tx.subscribers.at("all/rss.xml", "https://r/1") == replace(ONE, sent='"v2"')
+
+
+def test_the_longest_callback_that_our_hub_takes_can_be_stored(subscribed):
+    path = f"{random.Random(1).randbytes(400).hex()}/rss.xml"
+    longest = replace(ONE, topic=path, callback=f"https://r/{random.Random(2).randbytes(495).hex()}")
+    with subscribed.write() as tx:
+        tx.subscribers.put(longest)
+        assert tx.subscribers.at(path, longest.callback) == longest
+
+
+def test_what_waits_since_the_clock_was_ahead_waits_no_longer(subscribed):
+    with subscribed.write() as tx:
+        tx.subscribers.failed("all/rss.xml", "https://r/1", 1, NOON + timedelta(days=365))
+        assert tx.subscribers.waiting(NOON) == ["all/rss.xml"]
+        owed = tx.subscribers.owed("all/rss.xml", '"v2"', NOON)
+        assert [one.callback for one in owed] == ["https://q/2", "https://r/1"]
+        tx.subscribers.failed(
+            "all/rss.xml", "https://r/1", 9, NOON + timedelta(hours=7.5)
+        )  # the longest that it may be
+        assert tx.subscribers.waiting(NOON) == []
 
 
 def test_subscriptions_are_counted_in_all_and_by_host(subscribed):

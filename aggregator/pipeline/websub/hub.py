@@ -87,14 +87,17 @@ class Hub:
         for path in topics:
             etag = documents.etag(path)
             with self._lock:
-                is_known = self._looked_at.get(path) == etag and path not in waiting
-            if etag is not None and not is_known:
+                if etag is None or (self._looked_at.get(path) == etag and path not in waiting):
+                    continue
+                self._looked_at[path] = etag  # first: an older version that arrives meanwhile takes it back
+            try:
                 with store.read() as tx:
                     owed = tx.subscribers.owed(path, etag, now)
-                for one in owed:
-                    self._send(one)
-                with self._lock:
-                    self._looked_at[path] = etag
+            except Exception:
+                self._look_again(path)
+                raise
+            for one in owed:
+                self._send(one)
         if self._sweep_at is None or now >= self._sweep_at:
             self._sweep_at = now + _SWEEP
             documents.keep(set(topics))
@@ -168,7 +171,13 @@ class Hub:
                         not_before=known.not_before if known else None,
                     )
                 )
+        self._look_again(path)  # it may have changed since its ETag was read
         self._office.log(f"{wish.mode}d", topic=shown(path), host=wish.host)
+
+    def _look_again(self, path: str) -> None:
+        """Has the next tick see who is owed a document."""
+        with self._lock:
+            self._looked_at.pop(path, None)
 
     def _send(self, one: Subscriber) -> None:
         key = (one.topic, one.callback)
@@ -181,18 +190,20 @@ class Hub:
     def _deliver(self, key: _Key) -> None:
         """Sends the newest version of a document to a callback that has not got it."""
         path, callback = key
-        documents = self._published()
-        document = documents.read(path)
+        etag = None
         try:
+            document = self._published().read(path)
             with self._office.desk.store.read() as tx:
                 one = tx.subscribers.at(path, callback)
-            if one is None or document is None or one.sent == document.etag or one.until <= self._office.desk.now():
+            if document is None:
                 return
-            self._post(one, document)
+            etag = document.etag
+            if one is not None and one.sent != etag and one.until > self._office.desk.now():
+                self._post(one, document)
         finally:
             with self._lock:
                 self._underway.discard(key)
-                if document is not None and self._looked_at.get(path) != document.etag:
+                if self._looked_at.get(path) != etag:
                     self._looked_at.pop(path, None)  # it changed on the way: who is owed what is to be seen again
 
     def _post(self, one: Subscriber, document: Document) -> None:

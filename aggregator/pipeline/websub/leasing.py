@@ -16,6 +16,7 @@ from aggregator.store.leases import LEASED, Lease, LeaseState
 _PATIENCE = timedelta(hours=1)  # that a hub may take to confirm what it was asked for
 _DENIED = timedelta(days=1)  # then it is asked again: it may have been a mistake, or be another hub by now
 _TOMBSTONE = timedelta(days=30)  # the longest lease: until then a hub that we left may push
+_LONGEST_WAIT = timedelta(days=31)  # nothing waits longer: what says so was written while the clock was wrong
 _GOODBYES = 3  # times that a hub is asked to end a subscription
 _LONGEST_CHALLENGE = 4096
 
@@ -60,24 +61,28 @@ def _keep(lease: Lease, now: datetime, made: Plan) -> None:
     if lease.state in LEASED and lease.until is not None and lease.until <= now:
         lease = made.changed[lease.callback] = replace(lease, state=LeaseState.ASKED, until=None)
         made.unpushed.add(lease.source)
-    if lease.not_before <= now:
+    if _has_come(lease.not_before, now):
         _ask(lease, now, made)
 
 
 def _end(lease: Lease, now: datetime, made: Plan) -> None:
     """A lease that nobody wants is ended at its hub, as far as that listens, and remembered while it may still push."""
     if lease.state is LeaseState.ENDED:
-        if lease.not_before <= now:
+        if _has_come(lease.not_before, now):
             made.forgotten.append(lease.callback)
         return
     if lease.state is not LeaseState.LEAVING:
         made.unpushed.add(lease.source)
         lease = made.changed[lease.callback] = replace(lease, state=LeaseState.LEAVING, failures=0, not_before=now)
-    if lease.not_before <= now:
+    if _has_come(lease.not_before, now):
         if lease.failures >= _GOODBYES:
             made.changed[lease.callback] = ended(lease, now)
         else:
             _ask(lease, now, made)
+
+
+def _has_come(moment: datetime, now: datetime) -> bool:
+    return moment <= now or moment > now + _LONGEST_WAIT
 
 
 def _ask(lease: Lease, now: datetime, made: Plan) -> None:

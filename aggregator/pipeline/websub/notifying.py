@@ -81,6 +81,7 @@ class Notifier:
         self._office = office
         self._lock = threading.Lock()
         self._owed: dict[str, _Owed] = {}
+        self._telling: set[str] = set()  # of which the hub is being told, or will be once it has heard the others
 
     def changed(self, paths: Collection[str], now: datetime) -> None:
         """Has the hub told of documents whose bytes changed."""
@@ -94,12 +95,22 @@ class Notifier:
         with self._lock:
             if not hub:
                 self._owed.clear()  # it was configured away
-            due = sorted(path for path, owed in self._owed.items() if owed.not_before <= now)
+            due = sorted(
+                path for path, owed in self._owed.items() if owed.not_before <= now and path not in self._telling
+            )
             taken = {path: self._owed.pop(path) for path in due}
+            self._telling.update(due)
         for batch in _batches(hub, due):
             self._office.couriers.send(host_of(hub), partial(self._tell, hub, {path: taken[path] for path in batch}))
 
     def _tell(self, hub: str, batch: dict[str, _Owed]) -> None:
+        try:
+            self._told(hub, batch)
+        finally:
+            with self._lock:
+                self._telling.difference_update(batch)
+
+    def _told(self, hub: str, batch: dict[str, _Owed]) -> None:
         office = self._office
         try:
             office.messenger().tell_hub(hub, _form(office.desk.config, batch))

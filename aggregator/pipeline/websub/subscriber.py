@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -41,7 +40,6 @@ class Subscriber:
 
     def __init__(self, office: Office) -> None:
         self._office = office
-        self._lock = threading.Lock()
         self._looked: tuple[Config | None, datetime] = (None, datetime.min.replace(tzinfo=UTC))
 
     def tick(self, now: datetime) -> None:

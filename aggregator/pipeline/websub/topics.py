@@ -34,12 +34,14 @@ class Published:
 
     def path_of(self, url: str) -> str | None:
         """The path of the document that a URL names, however it is escaped; None where it names none of ours."""
-        if not url.startswith(self.base_url) or "?" in url or "#" in url:
-            return None
+        base = unquote(self.base_url)
         try:
-            path = unquote(url.removeprefix(self.base_url), errors="strict")
+            whole = unquote(url, errors="strict")
         except UnicodeDecodeError:
             return None
+        if not whole.startswith(base) or "?" in url or "#" in url:
+            return None
+        path = whole.removeprefix(base)
         return path if is_document(path) and path in self._manifest() else None
 
     def etag(self, path: str) -> str | None:

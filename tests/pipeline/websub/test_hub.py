@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
 from pushed import BASE, agrees, form, until
 from webfeed import Reply
 
+from aggregator.errors import StoreError
 from aggregator.pipeline.results import FeedResult
 from aggregator.pipeline.websub import hub as hub_module
 from aggregator.pipeline.websub.push import Push
+from aggregator.pipeline.websub.topics import Published
 from aggregator.push.signing import is_signed
+from aggregator.store.subscribers import Subscribers
 
 RSS = "all/rss.xml"
 TOPIC = BASE + RSS
@@ -114,6 +118,69 @@ def test_what_changes_while_it_is_delivered_is_delivered_afterwards(desk, push, 
 
     until(arrived)
     assert [call.body for call in peer.got("POST")] == [b"<rss>2</rss>", b"<rss>3</rss>"]
+
+
+def test_an_older_version_that_arrives_while_a_newer_one_is_seen_is_not_the_last(
+    desk, push, peer, subscribe, monkeypatch
+):
+    subscribe()
+    arrives, send = threading.Event(), push.hub._send
+    peer.answer = lambda call: (b"2" not in call.body or arrives.wait(5), agrees(call))[1]
+
+    def sent(one):
+        send(one)  # it is under way to this one, and will be seen to have the older version
+        arrives.set()
+        until(lambda: not push.hub._underway)
+
+    news(desk, push, b"<rss>2</rss>")
+    until(lambda: peer.got("POST"))
+    monkeypatch.setattr(push.hub, "_send", sent)
+    news(desk, push, b"<rss>3</rss>")
+    monkeypatch.undo()
+    push.tick(desk.now())
+    until(lambda: len(peer.got("POST")) == 2)
+    assert peer.got("POST")[1].body == b"<rss>3</rss>"
+
+
+def test_who_subscribes_while_the_document_changes_gets_the_new_version(desk, push, peer, subscribe, monkeypatch):
+    subscribe(callback=peer.url + "other")
+    etag, changes = Published.etag, iter([b"<rss>2</rss>"])
+
+    def read(documents, path):
+        found = etag(documents, path)
+        if threading.current_thread().name == "courier" and (body := next(changes, None)):
+            news(desk, push, body)
+        return found
+
+    monkeypatch.setattr(Published, "etag", read)
+    desk.logged.clear()
+    subscribe()
+    push.tick(desk.now())
+    until(lambda: {call.path for call in peer.got("POST")} == {"/other", "/cb?id=1"})
+
+
+@pytest.mark.parametrize(
+    ("what", "name"), [(Subscribers, "owed"), (Subscribers, "at"), (Published, "read")], ids=["owed", "at", "gone"]
+)
+def test_what_cannot_be_read_on_the_way_to_a_delivery_is_read_again(
+    desk, push, peer, subscribe, monkeypatch, what, name
+):
+    subscribe()
+    desk.publish(RSS, b"<rss>2</rss>")
+    failed = threading.Event()
+
+    def fails(*_):
+        failed.set()
+        if what is Subscribers:
+            raise StoreError("the store is locked")
+
+    monkeypatch.setattr(what, name, fails)
+    with suppress(StoreError):
+        push.tick(desk.now())
+    until(lambda: failed.is_set() and not push.hub._underway)
+    monkeypatch.undo()
+    push.tick(desk.now())
+    until(lambda: peer.got("POST"))
 
 
 def test_what_is_owed_survives_a_restart_whoever_wrote_the_document(desk, push, peer, subscribe):

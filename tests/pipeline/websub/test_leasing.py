@@ -63,6 +63,16 @@ def test_a_hub_that_cannot_be_asked_is_asked_again_later():
     assert planned([later], NOON + timedelta(minutes=8)).to_ask != []
 
 
+@pytest.mark.parametrize("state", [LeaseState.ASKED, LeaseState.ACTIVE, LeaseState.RENEWING, LeaseState.LEAVING])
+def test_what_was_written_while_the_clock_was_ahead_is_not_waited_for(state):
+    ahead = NOON + 365 * DAY
+    lease = replace(ACTIVE, state=state, until=ahead + 10 * DAY, not_before=ahead + 8 * DAY)
+    [asked] = planned([lease], wanted={} if state is LeaseState.LEAVING else WANTED).to_ask
+    assert (asked.callback, asked.not_before) == ("cb", NOON + HOUR)
+    later, _ = confirmed(asked, said("subscribe", lease_seconds="864000"), NOON)
+    assert state is LeaseState.LEAVING or later.until == NOON + 10 * DAY
+
+
 @pytest.mark.parametrize(
     "wanted", [{}, {"web": ("https://other/", "https://t/")}, {"web": ("https://hub/", "https://moved/")}]
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 
 import pytest
@@ -62,6 +63,18 @@ def test_a_hub_that_fails_is_told_again_a_few_times_and_what_changed_again_once(
     until(lambda: len(peer.calls) == 5)
     push.close(5)
     assert len(peer.calls) == 5
+
+
+def test_what_changes_faster_than_the_hub_listens_is_told_once_more_and_not_each_time(desk, push, peer):
+    listens = threading.Event()
+    peer.answer = lambda _: (listens.wait(5), Reply(204))[1]
+    for _ in range(20):
+        push.regenerated([FeedResult("a", written=("a/rss.xml", "a/atom.xml"))])
+    listens.set()
+    until(lambda: (push.tick(desk.now()), len(peer.calls) >= 4)[1])
+    push.tick(desk.now() + timedelta(days=1))
+    push.close(5)
+    assert topics(peer) == [BASE + "a/atom.xml"] * 2 + [BASE + "a/rss.xml"] * 2
 
 
 def test_a_redirect_of_the_hub_is_followed_as_the_specification_says(desk, push, peer):

@@ -56,6 +56,14 @@ def test_a_url_names_a_document_once_that_is_ours(tmp_path, published):
     assert published.path_of("https://feeds.example.com/a/rss.xml") is None
 
 
+def test_a_url_names_a_document_however_the_two_are_escaped(tmp_path):
+    published = Published(tmp_path, "https://feeds.example.com/%E8%AE%A2/a+b/")
+    write(tmp_path, "新/rss.xml", b"1")
+    for path in ("%E8%AE%A2/a+b/%E6%96%B0/rss.xml", "订/a%2Bb/新/rss.xml", "%e8%ae%a2/a+%62/新/rss%2Exml"):
+        assert published.path_of(f"https://feeds.example.com/{path}") == "新/rss.xml"
+    assert published.path_of("https://feeds.example.com/%E8%AE/a+b/新/rss.xml") is None
+
+
 def test_documents_are_feeds_and_not_pages():
     names = ("a/rss.xml", "a/atom.xml", "a/feed.json", "a/index.html", "feeds.opml", "rss.xml/", "")
     assert [is_document(name) for name in names] == [True, True, True, False, False, False, False]
