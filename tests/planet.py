@@ -15,11 +15,13 @@ from typing import Any
 
 import pytest
 from pytest_httpserver import HTTPServer
+from sqlalchemy import NullPool, create_engine
 from webfeed import Feed, Web
 
 from aggregator.config.models import Config
 from aggregator.pipeline.subscriptions import with_subscriptions
 from aggregator.schedule.once import RunResult, run_once
+from aggregator.store.schema import metadata
 from aggregator.store.sources import SourceState
 from aggregator.store.store import Store
 
@@ -51,6 +53,14 @@ class Planet:
         self.now += timedelta(hours=1)
         config = with_subscriptions(self.config, self.store)
         return run_once(config, self.store, self.now, config.sources, **options)
+
+    def lose_store(self) -> None:
+        """Leaves the store as a new one is: what was published from it stays."""
+        engine = create_engine(self.store.url, poolclass=NullPool)
+        with engine.begin() as connection:
+            for table in reversed(metadata.sorted_tables):
+                connection.execute(table.delete())
+        self.store.open()
 
     def state(self, name: str = "web") -> SourceState:
         """What is remembered of a source."""

@@ -178,6 +178,9 @@ def run(
     except LockHeld as held:
         from aggregator.cli.handing import run_by_daemon  # noqa: PLC0415
 
+        if order.sources:
+            with peeking_store(read) as store:
+                _named_sources(with_subscriptions(read, store), order.sources)
         result = run_by_daemon(config, read, order, held, as_json=as_json, log_format=log_format)
     if result.failed:
         raise typer.Exit(1)

@@ -11,16 +11,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from aggregator.cli.accesslines import access_lines
-from aggregator.cli.logs import Log, LogFormat
-from aggregator.cli.moments import now
+from aggregator.cli.logs import Log, LogFormat, hush
+from aggregator.cli.moments import present
 from aggregator.config.models import Config
-from aggregator.config.reading import read_config
-from aggregator.errors import AggregatorError
+from aggregator.errors import AggregatorError, LockHeld
 from aggregator.pipeline.results import FeedResult, MirrorResult, SourceResult, counted
 from aggregator.pipeline.websub.push import Push
 from aggregator.schedule.daemon import Daemon
 from aggregator.schedule.engine import Engine
 from aggregator.schedule.handover import Taker, socket_path
+from aggregator.schedule.reloading import Watched
 from aggregator.schedule.systemd import Notifier
 from aggregator.schedule.workers import WorkerPool
 from aggregator.serve import media, pages, websub
@@ -32,7 +32,7 @@ from aggregator.serve.metrics import Metrics
 from aggregator.serve.observing import Observer
 from aggregator.serve.protocol import Limits
 from aggregator.serve.server import Server
-from aggregator.store.lock import run_lock
+from aggregator.store.lock import RunLock, run_lock
 from aggregator.store.store import Store
 
 _LOOK_S = 0.1  # how often it is looked whether the server listens
@@ -40,7 +40,8 @@ _EXIT_S = 0.5  # that the interpreter may take to end
 _GRACE_S = 1  # that requests have to finish at the end
 _LEAST_BODY = 1_048_576  # bytes; documents that hubs push may be as large as those that are fetched
 _BODY_S = 60.0  # that one may take to arrive
-_PORT_GONE = -1  # in place of a signal: the server ended by itself
+
+Ends = queue.SimpleQueue[int | AggregatorError]  # what comes in: signals, and what makes it impossible to go on
 
 
 class Told:
@@ -83,23 +84,29 @@ class Told:
 
 
 def run_daemon(file: Path, *, host: str | None, port: int | None, serve: bool, log_format: LogFormat) -> None:
-    """Works until SIGTERM or SIGINT; SIGHUP has the configuration read again. Raises AggregatorError where it cannot start."""
-    config = _listening(read_config(file), host, port)
+    """Works until SIGTERM or SIGINT; SIGHUP has the configuration read again. Raises AggregatorError where it cannot start.
+
+    Where it cannot go on, it ends with exit code 3 if another one has taken its lock, else with 1.
+    """
+    watched = Watched(file)
+    config = _listening(watched.config, host, port)
     log, metrics = Log(log_format), Metrics()
-    signals: queue.SimpleQueue[int] = queue.SimpleQueue()
-    with run_lock(config.store, "aggregator daemon"):
+    hush("apscheduler")  # which tells of each round that takes longer than a tick
+    ends: Ends = queue.SimpleQueue()
+    store = Store(config.store)
+    with run_lock(config.store, "aggregator daemon") as lock:
         for one in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(one, lambda number, _: signals.put(number))
-        store = Store(config.store)
+            signal.signal(one, lambda number, _: ends.put(number))
         store.open()
         told = Told(log, metrics)
-        engine = Engine(config, store, clock=now, workers=WorkerPool(has_threads=True), observer=told)
+        engine = Engine(config, store, clock=present, workers=WorkerPool(has_threads=True), observer=told)
         daemon = Daemon(
-            file,
+            watched,
             engine,
             log=log,
             notifier=Notifier(os.environ),
             taker=lambda do: Taker(socket_path(config, os.environ), do),
+            guard=lambda: _guard(lock, ends),
         )
         if not serve and config.websub.hub == "builtin":
             log.warning(
@@ -110,39 +117,57 @@ def run_daemon(file: Path, *, host: str | None, port: int | None, serve: bool, l
         )
         daemon.helpers.append(push)
         if serve:
-            with _served(daemon, push, metrics, log, signals) as server:
-                is_done = _work(daemon, log, signals, server)
+            with _served(daemon, push, metrics, log, ends) as server:
+                code, is_done = _work(daemon, log, ends, server)
         else:
-            is_done = _work(daemon, log, signals)
+            code, is_done = _work(daemon, log, ends)
         if not is_done:
             log.warning("ended before everything under way was done; the next start does it")
         # Python waits for the threads of its pools, whatever those wait for: a host, or a store that somebody has locked.
-        last = threading.Timer(_EXIT_S if is_done else 0, os._exit, (0,))
+        last = threading.Timer(_EXIT_S if is_done else 0, os._exit, (code,))
         last.daemon = True
         last.start()
+    if code:
+        raise SystemExit(code)
 
 
-def _work(daemon: Daemon, log: Log, signals: queue.SimpleQueue[int], server: Server | None = None) -> bool:
-    """Lets the daemon work until somebody wants it to end; whether all that was under way is done."""
+def _work(daemon: Daemon, log: Log, ends: Ends, server: Server | None = None) -> tuple[int, bool]:
+    """Lets the daemon work until it is to end; the exit code, and whether all that was under way is done."""
 
     def start() -> None:
-        daemon.start()
-        log.info("started", sources=len(daemon.config.sources), store=daemon.store.shown)
+        try:
+            daemon.start()
+        except Exception as error:  # noqa: BLE001 - whatever it is, nothing works
+            ends.put(AggregatorError(f"it could not start: {type(error).__name__}: {error}"))
+        else:
+            log.info("started", sources=len(daemon.config.sources), store=daemon.store.shown)
 
     threading.Thread(target=start, name="start", daemon=True).start()  # which may take long, and signals come meanwhile
-    while (number := signals.get()) == signal.SIGHUP:
+    while (why := ends.get()) == signal.SIGHUP:
         daemon.reload()
-    log.info("ending", signal=signal.Signals(number).name if number > 0 else "the server ended")
+    code = 0
+    if isinstance(why, AggregatorError):
+        code = 3 if isinstance(why, LockHeld) else 1
+        log.error("ending", error=str(why))
+    else:
+        log.info("ending", signal=signal.Signals(why).name)
     signal.signal(signal.SIGINT, lambda *_: os._exit(130))  # whoever says it twice means it; SIGTERM is being obeyed
     if server is not None:
         server.stop()  # it has its own second to end, meanwhile
-    return daemon.stop()
+    return code, daemon.stop()
+
+
+def _guard(lock: RunLock, ends: Ends) -> None:
+    """Ends the daemon where the lock was lost to somebody else; raises what `check` does."""
+    try:
+        lock.check()
+    except LockHeld as held:
+        ends.put(held)
+        raise
 
 
 @contextmanager
-def _served(
-    daemon: Daemon, push: Push, metrics: Metrics, log: Log, signals: queue.SimpleQueue[int]
-) -> Iterator[Server]:
+def _served(daemon: Daemon, push: Push, metrics: Metrics, log: Log, ends: Ends) -> Iterator[Server]:
     """Serves in a thread of its own for the length of the block: what was published before is there at once."""
     serve = daemon.config.serve
     documents, images = Documents(daemon), Images(daemon)
@@ -163,7 +188,6 @@ def _served(
             "a request failed", path=shown_target(path), error=f"{type(error).__name__}: {error}"
         ),
     )
-    failed: list[AggregatorError] = []
     server = Server(
         app,
         (documents, images),
@@ -175,18 +199,17 @@ def _served(
         on_listening=lambda host, port: log.info("listening", host=host, port=port),
     )
 
+    failed: list[AggregatorError] = []
+
     def work() -> None:
-        try:
-            server.run()
-        except AggregatorError as error:
-            failed.append(error)
-        signals.put(_PORT_GONE)
+        failed.append(_ended(server))
+        ends.put(failed[0])
 
     thread = threading.Thread(target=work, name="server", daemon=True)
     thread.start()
     while not server.wait_listening(_LOOK_S):
         if not thread.is_alive():
-            raise failed[0] if failed else AggregatorError("the server could not be started")
+            raise failed[0]
     try:
         yield server
     finally:
@@ -194,6 +217,17 @@ def _served(
         thread.join(_GRACE_S)
         documents.close()
         images.close()
+
+
+def _ended(server: Server) -> AggregatorError:
+    """Serves; what it ended by. A daemon without its server is of no use, whatever that was."""
+    try:
+        server.run()
+    except AggregatorError as error:
+        return error
+    except BaseException as error:  # noqa: BLE001 - in a thread of its own nobody else would hear it
+        return AggregatorError(f"the server ended: {type(error).__name__}: {error}")
+    return AggregatorError("the server ended")
 
 
 def _listening(config: Config, host: str | None, port: int | None) -> Config:

@@ -31,7 +31,7 @@ class Log:
         self._say("error", event, ids)
 
     def _say(self, level: str, event: str, ids: dict[str, Any]) -> None:
-        said = {name: _on_one_line(value) if isinstance(value, str) else value for name, value in ids.items()}
+        said = {name: _shown(value) for name, value in ids.items()}
         try:
             getattr(self._ready(), level)(_on_one_line(event), **said)
         except BrokenPipeError:  # whoever read it is gone: that ends the log, and nothing else
@@ -58,6 +58,22 @@ class Log:
                 ],
             )
         return self._logger
+
+
+def hush(library: str) -> None:
+    """Keeps a library from writing to stderr, in a format that is not ours; whoever set up handlers hears it all the same."""
+    import logging  # noqa: PLC0415
+
+    logger = logging.getLogger(library)
+    if not logger.handlers:
+        logger.addHandler(logging.NullHandler())
+
+
+def _shown(value: Any) -> Any:
+    """A value as the log may hold it, the lines of a trace among them."""
+    if isinstance(value, list | tuple):
+        return [_shown(one) for one in value]
+    return _on_one_line(value) if isinstance(value, str) else value
 
 
 def _on_one_line(text: str) -> str:

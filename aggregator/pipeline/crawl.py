@@ -32,7 +32,6 @@ from aggregator.store.codec import digest
 from aggregator.store.sources import SourceState
 from aggregator.store.store import Store
 
-_UNWRITTEN = 64  # outcomes that wait to be written; then those who make them wait
 _BATCH = 64  # outcomes written together: a transaction costs 7 ms, however little it writes
 _BATCH_S = 0.15  # how long the first of them waits for the others
 _LOOK_UP_S = 0.5  # how often whoever waits for outcomes looks whether it is time to end
@@ -85,7 +84,7 @@ class Crawl:
         }
         jobs = [(self._asker.host_of(source, states[source.name]), source) for source in sources]
         lanes: Lanes[Crawled] = Lanes(jobs, self._asker.gate.ready_in_s, self._config.fetch.per_host)
-        done: Queue[Outcome] = Queue(_UNWRITTEN)
+        done: Queue[Outcome] = Queue()  # what weighs in it, the digester bounds: whoever hands over must never wait
         stopped = threading.Event()
 
         def work() -> None:
@@ -118,8 +117,6 @@ class Crawl:
             stopped.set()
             lanes.stop()
             self._digester.close()
-            while not done.empty():
-                done.get()  # whoever waits to hand something over can go
 
     def _outcome(self, source: Crawled, state: SourceState, release: Callable[[], None]) -> Outcome:
         """What became of one source; whatever goes wrong is its outcome, and ends nothing else."""

@@ -27,6 +27,7 @@ class Digester:
         self._alone = threading.Lock()
         self._single: ProcessPoolExecutor | None = None
         self._broken = False
+        self._closed = False
 
     def digest(self, task: Task) -> Gathered:
         """What is new in an answer, as soon as there is room for it; raises IngestError."""
@@ -42,11 +43,15 @@ class Digester:
         self._room.release()
 
     def close(self) -> None:
-        """Ends the process that works by itself, if there is one."""
+        """Ends the process that works by itself, if there is one, and sends away whoever waits for room."""
+        self._closed = True
+        self._room.release()  # one goes, and makes room for the next
         if self._single is not None:
             self._single.shutdown(wait=False, cancel_futures=True)
 
     def _digested(self, task: Task) -> Gathered:
+        if self._closed:
+            raise IngestError("nobody wants it any more")
         executor = self._executor
         if executor is None:
             return digest_answer(self._store, task)

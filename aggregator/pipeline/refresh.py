@@ -38,7 +38,7 @@ class Refresher:
     """What refreshing needs: the configuration, the store, the moment of the run, and who can work in parallel.
 
     Who refreshes again and again keeps one `gate`, so that the pauses of hosts last from one time to the next, and may set
-    `ending`: then what is stored by then is all there is.
+    `ending`: then what is stored by then is all there is. What lists gained is asked in the same run, if `asks_gained`.
     """
 
     config: Config
@@ -47,6 +47,7 @@ class Refresher:
     workers: Workers
     gate: Gate | None = None
     ending: threading.Event = field(default_factory=threading.Event)
+    asks_gained: bool = True
 
     def retire(self) -> Iterator[SourceResult]:
         """Withdraws the posts of sources that left the configuration; they come back if the source does.
@@ -95,7 +96,7 @@ class Refresher:
                 yield from self._crawl(crawler, web)
 
     def _crawl(self, crawler: Crawler, web: Sequence[Crawled]) -> Iterator[SourceResult]:
-        """Refreshes web sources; subscription lists first, so that what they gained is asked in the same run."""
+        """Refreshes web sources; subscription lists first, so that what they gained can be asked in the same run."""
         lists = [source for source in web if isinstance(source, OpmlSource)]
         gained: list[Crawled] = []
         gone: set[str] = set()
@@ -106,7 +107,8 @@ class Refresher:
             yield from crawler.refresh(lists)
             own = self.config.model_copy(update={"sources": crawler.own_sources})
             after = with_subscriptions(own, self.store).sources
-            gained = [one for one in after if isinstance(one, WebSource) and one.name not in before]
+            if self.asks_gained:
+                gained = [one for one in after if isinstance(one, WebSource) and one.name not in before]
             gone = before - {source.name for source in after}
         rest = [source for source in (*web, *gained) if source.name not in gone and source not in lists]
         yield from crawler.refresh(rest)

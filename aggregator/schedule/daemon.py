@@ -2,7 +2,8 @@
 
 One tick of APScheduler asks the store what is due; there is no job for a source. A second one does what else has to be done
 now and then. Beside them a watcher knows of saved posts, a keeper looks every second at what the system does not tell of
-(local feeds, the configuration, the clock), a publisher regenerates what changed, and orders of `aggregator run` come in.
+(local feeds, the configuration, the clock), looks at files and a publisher, which regenerates what changed, have threads of
+their own, and orders of `aggregator run` come in.
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ from typing import Any, Protocol
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from aggregator.config.models import Config
-from aggregator.errors import AggregatorError, LockHeld
+from aggregator.errors import AggregatorError, LockHeld, StoreError
 from aggregator.pipeline.private import without_folders, without_tokens
-from aggregator.pipeline.results import FeedResult, Queue, SourceResult
+from aggregator.pipeline.results import Queue
 from aggregator.schedule.clocks import ClockWatch
 from aggregator.schedule.engine import Engine, Listener
 from aggregator.schedule.handover import Taker
+from aggregator.schedule.looks import Looks
 from aggregator.schedule.once import Order
 from aggregator.schedule.reloading import Watched
 from aggregator.schedule.systemd import Notifier
@@ -63,33 +65,40 @@ class Helper(Protocol):
 
 
 class Daemon:
-    """Runs an engine; as `serve.running.Running` it is what a server has to know."""
+    """Runs an engine; as `serve.running.Running` it is what a server has to know.
+
+    `guard` is called every few seconds, and raises LockHeld where the store is somebody else's by now, StoreError where
+    that cannot be known.
+    """
 
     def __init__(
         self,
-        file: Path,
+        watched: Watched,
         engine: Engine,
         *,
         log: Log,
         notifier: Notifier,
         taker: Callable[[Callable[[Path, Order, Listener], None]], Taker] | None = None,
+        guard: Callable[[], None] = lambda: None,
     ) -> None:
         self.engine = engine
         self.is_ready = False
         self.helpers: list[Helper] = []
-        self._log, self._notifier = log, notifier
+        self._log, self._notifier, self._guard = log, notifier, guard
         self._pushes, self._room = ThreadPoolExecutor(1, "pushes"), threading.Semaphore(_PUSHES)
         self._taker = taker(self._ordered) if taker else None
         self._reloading = threading.Lock()
-        self._watched = Watched(file)
+        self._watched = watched
         self._scheduler = BackgroundScheduler(
             timezone="UTC", executors={"default": {"type": "threadpool", "max_workers": 5}}
         )
-        self._watcher = Watcher(self._looked, log.warning)
+        self._looks = Looks(self._looked)
+        self._watcher = Watcher(self._looks.wish, log.warning)
         self._glances = Glances(engine.config)
         self._clock = ClockWatch()
         self._ticked_at = time.monotonic()
         self._trouble: dict[str, str] = {}
+        self._withheld = ""
         self._threads = [
             threading.Thread(target=work, name=name, daemon=True)
             for name, work in (("publisher", self._publish), ("keeper", self._keep))
@@ -153,20 +162,17 @@ class Daemon:
 
     def start(self) -> None:
         """Completes what an earlier run left, then works by itself until `stop`."""
-        with self._noted("start"):
-            # What was published from a store that is lost stays until the sources have filled this one.
-            if self.engine.is_fresh() and self.engine.is_published():
-                self.engine.run(Order(), _Nobody())
         self._published()
         if self.engine.ending.is_set():
             return
         self.is_ready = True
         for thread in self._threads:
             thread.start()
+        self._looks.start()
         for name, work, every_s in (
             ("refresh", self.engine.refresh_due, TICK_S),
             ("upkeep", self._upkeep, TICK_S),
-            ("look", self.engine.look, LOOK_S),
+            ("look at all", self._looks.wish, LOOK_S),
             ("index", self.engine.index, TICK_S),
             ("mirror", self.engine.mirror, TICK_S),
         ):
@@ -200,6 +206,7 @@ class Daemon:
         if self._taker:
             self._taker.close()
         self._watcher.close()
+        self._looks.close()
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
         for helper in self.helpers:
@@ -207,29 +214,46 @@ class Daemon:
         is_stored = all(self._room.acquire(timeout=max(until - time.monotonic(), 0.01)) for _ in range(_PUSHES))
         return self.engine.settle(until) and is_stored
 
-    def reload(self) -> bool:
-        """Goes on with the configuration as it is saved now; where that is wrong, goes on with the old one and says why."""
+    def reload(self) -> None:
+        """Goes on with the configuration as it is saved now; where that is wrong, goes on with the old one and says why.
+
+        Where it cannot be put in force, because the store fails, that is tried again by itself.
+        """
+        with self._noted("reload"):
+            self._reload()
+
+    def _reload(self) -> None:
+        """Likewise; raises StoreError where the store fails."""
         with self._reloading:
             self._notifier.reloading()
-            config, faults = self._watched.read()
-            if config is None:
+            standing = "the new configuration is not in force; the old one stays"
+            try:
+                config, faults = self._watched.read()
                 for line in faults:
                     self._log.error(f"the new configuration is refused, the old one stays: {line}")
-                self._notifier.ready("the new configuration is refused; the old one stays")
-                return False
-            self.engine.reconfigure(config)
-            self._watcher.watch(self.config)
-            self._glances = Glances(self.config)
-            self._hurry()
+                if config is None:
+                    return
+                self._reconfigure(config)
+                standing = self._standing()
+            finally:
+                self._notifier.ready(standing)
             self._log.info("the configuration was read again", sources=len(self.config.sources))
-            self._notifier.ready(self._standing())
-            return True
+
+    def _reconfigure(self, config: Config) -> None:
+        try:
+            self.engine.reconfigure(config)
+        except AggregatorError:
+            self._watched.forget()
+            raise
+        self._watcher.watch(self.config)
+        self._glances = Glances(self.config)
+        self._hurry()
 
     # -- what it does -------------------------------------------------------------------------------------------------
 
     def _upkeep(self) -> None:
         self._ticked_at = time.monotonic()
-        if (problem := self.engine.check()) != self._trouble.get("store", ""):
+        if (problem := self._problem()) != self._trouble.get("store", ""):
             self._log.error(problem) if problem else self._log.info("the store can be used again")
         self._trouble.pop("store", None)
         if problem:
@@ -243,6 +267,14 @@ class Daemon:
             helper.tick(now)
         self.engine.rest()
 
+    def _problem(self) -> str:
+        """Why the store cannot be used; empty: it can. Raises LockHeld where it is somebody else's by now."""
+        try:
+            self._guard()
+        except StoreError as error:
+            return str(error)
+        return self.engine.check()
+
     def _publish(self) -> None:
         while not self.engine.ending.is_set():
             if self.engine.wishes.wait(_KEEP_S) and not self.engine.ending.is_set():
@@ -252,6 +284,9 @@ class Daemon:
         failed = ""
         with self._noted("publish"):
             failed = self.engine.publish()
+            if (why := self.engine.withheld()) != self._withheld:
+                self._withheld = why
+                self._log.warning(why) if why else self._log.info("the sources were heard, and it is published")
         if failed:  # told already, feed by feed
             self._trouble["publish"] = without_tokens(failed)
 
@@ -271,8 +306,8 @@ class Daemon:
                     self._log.warning(f"the clock was set by {jumped:+.0f} seconds")
                     self._hurry()
                 if saved := self._glances.changed() | self._watcher.replaced():
-                    self._looked(saved)
-                if self._watched.is_changed():
+                    self._looks.wish(saved)
+                if self._watched.is_changed() and "store" not in self._trouble:
                     self.reload()
             # What else is wrong (a disk that is full) is not mended by starting anew.
             if beat_s and time.monotonic() - beaten_at >= beat_s and not self._is_stuck():
@@ -284,7 +319,7 @@ class Daemon:
         for job in self._scheduler.get_jobs():
             job.modify(next_run_time=datetime.now(self._scheduler.timezone))
 
-    def _looked(self, names: Collection[str]) -> None:
+    def _looked(self, names: Collection[str] | None) -> None:
         with self._noted("look"):
             self.engine.look(names)
 
@@ -296,7 +331,7 @@ class Daemon:
         if not self.is_ready:
             raise LockHeld("aggregator daemon, which is starting or ending")
         if self._watched.is_changed():
-            self.reload()
+            self._reload()
         if self.faults:
             raise LockHeld(f"aggregator daemon, which refuses the configuration: {self.faults[0]}")
         self._log.info("took over a run")
@@ -329,13 +364,3 @@ class Daemon:
 
     def _standing(self) -> str:
         return f"{len(self.config.sources)} sources"
-
-
-class _Nobody:
-    """Listens to results, and has nothing to do with them: who observes the engine is told as well."""
-
-    def source(self, result: SourceResult) -> None:
-        """A source was refreshed."""
-
-    def feed(self, result: FeedResult) -> None:
-        """A feed was regenerated."""

@@ -7,6 +7,7 @@ Decisions only: everything here follows from the configuration, what is remember
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -43,11 +44,10 @@ def next_due(source: Source, state: SourceState, zone: str) -> datetime | None:
 
 def is_due(source: Source, state: SourceState, zone: str, now: datetime) -> bool:
     """Whether a source is to be asked now; so it is when the clock was set back behind the last time."""
+    if state.not_before is not None and state.not_before - now > LONGEST_WAIT:
+        state = replace(state, not_before=None)
     due = next_due(source, state, zone)
-    if due is None or due <= now or (state.checked_at is not None and state.checked_at > now):
-        return True
-    own = _wait(source, state, state.checked_at or now)
-    return own is not None and due - now > max(LONGEST_WAIT, own)
+    return due is None or due <= now or (state.checked_at is not None and state.checked_at > now)
 
 
 def is_looked_at(source: Source) -> bool:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 from aggregator.config.models import Config
 from aggregator.config.sources import Source
 from aggregator.errors import PublishError, StoreError
+from aggregator.pipeline.hearing import withheld
 from aggregator.pipeline.imagerules import wants_copies
 from aggregator.pipeline.manners import gate_of
 from aggregator.pipeline.published import manifest_stamp
@@ -41,6 +42,7 @@ CHANGED_S = 2.0  # within which changes of web sources are published: what comes
 SAVED_S = 0.2  # likewise of files, whose author is looking
 AGAIN_S = 60.0  # after which it is tried again to write what could not be written
 _BREATH_S = 0.05  # between two batches of posts that are indexed
+_HEARD_S = 2.0  # between two looks whether a new store has heard its sources
 _IDLE_S = 120.0  # without work for them, worker processes end
 
 
@@ -89,6 +91,10 @@ class Engine:
         self._mirroring = threading.Lock()
         self._mirror: tuple[object, Mirror] | None = None  # with what it was made of
         self._worked_at = monotonic()
+        self._killed = 0  # regenerations in a row that the death of a worker ended
+        self._is_heard = False  # the store may be published over what is there
+        self._configuring = threading.Lock()  # of what follows
+        self._lists_changed = False  # a list was read since its feeds were last taken up
         self._retires = True  # whether sources may have left since it was last looked
         self._config = with_subscriptions(config, store)
 
@@ -98,12 +104,22 @@ class Engine:
         return self._config
 
     def reconfigure(self, config: Config) -> None:
-        """Goes on with another configuration: what is under way ends by the old one, and all that follows is by this one."""
-        self._own = config
-        self._gate = gate_of(config)
-        self._retires = True
-        self._config = with_subscriptions(config, self.store)
+        """Goes on with another configuration: what is under way ends by the old one, and all that follows is by this one.
+
+        Raises StoreError; then nothing is other than before.
+        """
+        with self._configuring:
+            self._config = with_subscriptions(config, self.store)
+            self._own, self._gate = config, gate_of(config)
+            self._retires = True
         self.wishes.wish(0)
+
+    def _take_up(self) -> None:
+        """Makes sources of what lists hold that were read since; what they held no more is none from now on."""
+        with self._configuring:
+            if self._lists_changed:
+                self._config = with_subscriptions(self._own, self.store)
+                self._lists_changed, self._retires = False, True
 
     # -- sources ------------------------------------------------------------------------------------------------------
 
@@ -112,6 +128,7 @@ class Engine:
         if not self._asking.acquire(blocking=False):
             return
         try:
+            self._take_up()  # where it failed before
             self._retire()
             config = self._config
             due = due_sources(config, self.store, self.now(), longest_first=True)  # so that nobody starves
@@ -125,11 +142,14 @@ class Engine:
             self._asking.release()
 
     def look(self, names: Collection[str] | None = None) -> None:
-        """Looks at the files of these sources, or of all that have some, and publishes what changed at once."""
+        """Looks at the files of these sources, or of all that have some, and publishes what changed at once.
+
+        No host is asked: the feeds that a list gained are due in the next round.
+        """
         with self._looking:
             config = self._config
             chosen = [one for one in config.sources if is_looked_at(one) and (names is None or one.name in names)]
-            for result in self._refresh(config, chosen):
+            for result in self._refresh(config, chosen, asks_gained=False):
                 if result.is_news:
                     self.wishes.wish(SAVED_S)
                 if result.is_news or result.error or result.warnings:
@@ -178,15 +198,17 @@ class Engine:
             one.name: next_due(one, known.get(one.name) or SourceState(name=one.name), zone) for one in config.sources
         }
 
-    def _refresh(self, config: Config, sources: Sequence[Source]) -> Iterator[SourceResult]:
-        refresher = Refresher(config, self.store, self.now(), self._workers, self._gate, self.ending)
+    def _refresh(
+        self, config: Config, sources: Sequence[Source], *, asks_gained: bool = True
+    ) -> Iterator[SourceResult]:
+        refresher = Refresher(config, self.store, self.now(), self._workers, self._gate, self.ending, asks_gained)
         for result in refresher.refresh(sources) if sources else ():
             self._worked_at = self._monotonic()
             if result.is_news:
                 self.wishes.wish(CHANGED_S)
             if result.feeds is not None:  # a list: from now on its feeds are sources, or are not any more
-                self._config = with_subscriptions(self._own, self.store)
-                self._retires = True
+                self._lists_changed = True
+                self._take_up()
             yield result
 
     def _make_mirror(self, config: Config) -> Mirror:
@@ -201,12 +223,27 @@ class Engine:
         if not self._retires:
             return
         with self._looking:
-            self._retires = False
-            for result in Refresher(self._config, self.store, self.now(), self._workers).retire():
-                self.wishes.wish(CHANGED_S)
-                self._observer.source(result)
+            with self._configuring:
+                config, self._retires = self._config, False
+            try:
+                for result in self._withdrawn(config):
+                    self._observer.source(result)
+            except BaseException:
+                self._retires = True
+                raise
+
+    def _withdrawn(self, config: Config) -> Iterator[SourceResult]:
+        for result in Refresher(config, self.store, self.now(), self._workers).retire():
+            self.wishes.wish(CHANGED_S)
+            yield result
 
     # -- feeds --------------------------------------------------------------------------------------------------------
+
+    def withheld(self) -> str:
+        """Why nothing is published yet, over what was published from a store that is lost; empty: it is."""
+        why = "" if self._is_heard else withheld(self._config, self.store)
+        self._is_heard = not why
+        return why
 
     def regenerate(self, only: Collection[str] = (), *, force: bool = False) -> Iterator[FeedResult]:
         """Regenerates the feeds whose posts changed; raises PublishError or StoreError where nothing can be published."""
@@ -221,17 +258,28 @@ class Engine:
                     yield result
                     if self.ending.is_set():
                         return
+            except BrokenExecutor as error:  # the next call starts others
+                self._killed += 1
+                raise PublishError("a process that renders was killed, perhaps for want of memory") from error
+            else:
+                self._killed = 0
             finally:
                 self._observer.published(made)
 
     def publish(self) -> str:
-        """Regenerates what changed; why some of it could not be written, empty where all was. That is tried again later."""
+        """Regenerates what changed; why some of it could not be written, empty where all was. That is tried again later.
+
+        Does nothing as long as it is withheld. That a worker was killed is an accident once, and a fault in a row.
+        """
         try:
+            if self.withheld():
+                self.wishes.wish(_HEARD_S)
+                return ""
             failed = [result.error for result in self.regenerate() if result.error]
-        except BrokenExecutor:  # a worker was killed: the next call starts others
-            self.wishes.wish(CHANGED_S)
-            return ""
-        except (PublishError, StoreError):
+        except (PublishError, StoreError) as error:
+            if isinstance(error.__cause__, BrokenExecutor) and self._killed == 1:
+                self.wishes.wish(CHANGED_S)
+                return ""
             self.wishes.wish(AGAIN_S)
             raise
         if failed:
@@ -242,22 +290,42 @@ class Engine:
 
     def run(self, order: Order, tell: Listener) -> None:
         """Does what `aggregator run` would do, after what is under way; tells of each result as it comes."""
-        with self._asking, self._looking:
-            config = self._config
-            named = [one for one in config.sources if one.name in set(order.sources)]
-            chosen: Sequence[Source] = named
-            if order.refresh and not order.sources:
-                now = self.now()
-                chosen = config.sources if order.every_source else due_sources(config, self.store, now)
-            refresher = Refresher(config, self.store, self.now(), self._workers)
-            for result in chain(refresher.retire(), self._refresh(config, chosen if order.refresh else ())):
+        with self._asking:
+            for result in self._ordered(order):
                 self._observer.source(result)
                 tell.source(result)
         self.release()
+        if not order.force and (why := self.withheld()):
+            tell.feed(FeedResult("", error=why))
+            return
         if order.refresh:
             self.mirror()
-        for made in self.regenerate(order.feeds, force=order.force):
-            tell.feed(made)
+        try:
+            for made in self.regenerate(order.feeds, force=order.force):
+                tell.feed(made)
+        except PublishError as error:
+            self.wishes.wish(CHANGED_S)
+            tell.feed(FeedResult("", error=str(error)))
+
+    def _ordered(self, order: Order) -> Iterator[SourceResult]:
+        """Refreshes what a run is to refresh: files first, so that who saves one does not wait for the hosts behind it."""
+        with self._looking:
+            config = self._config
+            chosen = self._chosen(config, order)
+            files = [one for one in chosen if is_looked_at(one)]
+            yield from chain(self._withdrawn(config), self._refresh(config, files, asks_gained=False))
+        known = {one.name for one in config.sources}
+        wanted = {one.name for one in chosen}
+        now = self._config  # a list may have lost feeds, and gained others, which belong to it
+        rest = [one for one in now.sources if not is_looked_at(one) and (one.name in wanted or one.name not in known)]
+        yield from self._refresh(now, rest if order.refresh else ())
+
+    def _chosen(self, config: Config, order: Order) -> Sequence[Source]:
+        if not order.refresh:
+            return ()
+        if order.sources:
+            return [one for one in config.sources if one.name in set(order.sources)]
+        return config.sources if order.every_source else due_sources(config, self.store, self.now())
 
     def rest(self) -> None:
         """Ends the worker processes where there was nothing to do for a while: their memory is better used by others."""
@@ -280,11 +348,6 @@ class Engine:
             self._workers.rest()
             self.store.close()
         return all(done)
-
-    def is_fresh(self) -> bool:
-        """Whether the store knows of no source yet: then what is published was made from another one, which is lost."""
-        with self.store.read() as tx:
-            return not tx.sources.all()
 
     def is_published(self) -> bool:
         """Whether what we published is still there: somebody may have removed it."""

@@ -21,7 +21,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from sqlalchemy import make_url
 
@@ -36,6 +36,7 @@ _LONGEST = 100  # bytes of a socket's path that every system takes (Linux: 107)
 _LONGEST_ORDER = 1_000_000  # bytes
 _ORDER_S = 10.0  # within which somebody who connected has to say what he wants
 _ANSWER_S = 10.0  # within which a daemon takes an order, or refuses it
+_TOLD_S = 5.0  # within which somebody has to take what he is told: then he counts as gone
 _MOST = 32  # orders at a time
 _PAUSE_S = 0.1  # before it is listened again, where that failed
 
@@ -100,15 +101,19 @@ class Taker:
                 connection.close()
                 continue
             self._open.add(connection)
-            threading.Thread(target=self._serve, args=(connection,), name="order", daemon=True).start()
+            try:
+                threading.Thread(target=self._serve, args=(connection,), name="order", daemon=True).start()
+            except RuntimeError:  # the system gives us no more of them; later it may
+                self._open.discard(connection)
+                connection.close()
 
     def _serve(self, connection: socket.socket) -> None:
         try:
-            with suppress(OSError), connection, connection.makefile("rwb") as stream:
+            with suppress(OSError), connection, connection.makefile("rb") as stream:
                 connection.settimeout(_ORDER_S)
                 line = stream.readline(_LONGEST_ORDER)
-                connection.settimeout(None)
-                teller = _Teller(stream)
+                connection.settimeout(_TOLD_S)
+                teller = _Teller(connection)
                 teller.say(self._done(line, teller))
         finally:
             self._open.discard(connection)
@@ -127,16 +132,12 @@ class Taker:
         return {"done": True}
 
 
-class _Out(Protocol):
-    def write(self, data: bytes, /) -> object: ...
-    def flush(self) -> object: ...
-
-
 class _Teller:
-    """Writes results to whoever ordered them; that he is gone does not stop the work."""
+    """Tells results to whoever ordered them; that he is gone, or was stopped and does not read, does not stop the work."""
 
-    def __init__(self, stream: _Out) -> None:
-        self._stream = stream
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._is_gone = False
 
     def source(self, result: SourceResult) -> None:
         """A source was refreshed."""
@@ -147,10 +148,13 @@ class _Teller:
         self.say({"feed": asdict(result)})
 
     def say(self, message: dict[str, Any]) -> None:
-        """Writes one message on a line."""
-        with suppress(OSError, ValueError):
-            self._stream.write(json.dumps(message, default=datetime.isoformat).encode() + b"\n")
-            self._stream.flush()
+        """Sends one message on a line; whoever did not take one is told nothing more, because he has half a line."""
+        if self._is_gone:
+            return
+        try:
+            self._connection.sendall(json.dumps(message, default=datetime.isoformat).encode() + b"\n")
+        except OSError:
+            self._is_gone = True
 
 
 def hand_over(path: Path, config_file: Path, order: Order, listener: Listener) -> str | None:

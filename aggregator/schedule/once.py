@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 
 from aggregator.config.models import Config
 from aggregator.config.sources import Source
+from aggregator.pipeline.hearing import withheld
 from aggregator.pipeline.imagerules import wants_copies
 from aggregator.pipeline.manners import gate_of
 from aggregator.pipeline.refresh import Refresher
 from aggregator.pipeline.regenerate import Regenerator
 from aggregator.pipeline.results import FeedResult, MirrorResult, SourceResult, counted
 from aggregator.pipeline.rules import rules_digest
+from aggregator.pipeline.subscriptions import with_subscriptions
 from aggregator.schedule.due import is_due, next_due
 from aggregator.schedule.workers import WorkerPool
 from aggregator.store.sources import SourceState
@@ -106,6 +108,11 @@ def run_once(
         result.sources.sort(key=lambda one: place.get(one.name, len(place)))  # not as the network would have it
         regenerator = Regenerator(config, store, workers)
         regenerator.release(now)
+        if not force and (why := withheld(with_subscriptions(config, store), store)):
+            kept = FeedResult("", error=f"{why}; --force publishes all the same")
+            result.feeds.append(kept)
+            on_feed(kept)
+            return result
         if mirror:
             result.images = mirror.run(RUN_S)
         for made in regenerator.regenerate(only=feeds, force=force):

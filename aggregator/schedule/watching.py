@@ -65,9 +65,9 @@ class Watcher:
     def _work(self) -> None:
         while not self._ended:
             self._rearm.clear()
-            found = {place: names for place, names in self._places.items() if place.exists()}
+            found = {place: names for place, names in self._places.items() if _inode(place) is not None}
             missing = sorted(str(place) for place in self._places.keys() - found.keys())
-            if missing:
+            if missing:  # or it lies where we may not look
                 self._say(f"not watched, because it is not there: {', '.join(missing)}")
             if found:
                 self._watch(found, retry=bool(missing))
@@ -96,7 +96,7 @@ class Watcher:
                 names = {name for _, path in batch for name in concerned(found, path)}
                 if names:
                     self._look(names)
-        except OSError as error:  # the limit on watches, or a folder that went away meanwhile
+        except Exception as error:  # noqa: BLE001 - the limit on watches, a folder that went away, a fault of the library's own
             self._say(f"files cannot be watched ({error}): they are looked at once a minute")
             self._rearm.wait(_AGAIN_S)
         finally:

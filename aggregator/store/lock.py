@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import Connection, Engine, create_engine, make_url, text
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import NullPool
 
@@ -20,22 +20,51 @@ from aggregator.errors import LockHeld, StoreError
 
 _LINGER_S = 2  # how long the workers of a killed run may take to notice
 _LOCK_ID = int.from_bytes(hashlib.blake2b(b"aggregator run lock", digest_size=8).digest(), "big", signed=True)
+_HOLDER = (
+    "SELECT pid, application_name FROM pg_locks JOIN pg_stat_activity USING (pid) "
+    "WHERE locktype = 'advisory' AND granted AND (classid::bigint << 32 | objid::bigint) = :id "
+    "AND pg_locks.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+)
+# A connection that only holds a lock is silent for days: a router that forgot it is noticed after a minute, on both sides.
+_ALIVE = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,  # ms
+}
+
+
+class RunLock:
+    """The lock of a store, held; one on a file stays so until it is let go of."""
+
+    def check(self) -> None:
+        """Makes sure that it is held still, for who holds it long; from any thread, one at a time.
+
+        Raises:
+            LockHeld: it was lost, and somebody else has it by now.
+            StoreError: it was lost, and cannot be taken again as long as the database does not answer.
+        """
 
 
 @contextmanager
-def run_lock(store_url: str, purpose: str) -> Iterator[None]:
+def run_lock(store_url: str, purpose: str) -> Iterator[RunLock]:
     """Holds the lock of a store for the length of the block; raises LockHeld, naming the holder, when it is taken.
 
     SQLite: an `flock` on a file beside the database, which works on local file systems only. PostgreSQL: a session's
-    advisory lock, which holds across machines.
+    advisory lock, which holds across machines, and is lost with the session: see `RunLock.check`.
     """
     url = make_url(store_url)
     if url.get_backend_name() == "sqlite":
         with _file_lock(Path(f"{url.database}.lock"), purpose):
-            yield
-    else:
-        with _advisory_lock(store_url, purpose):
-            yield
+            yield RunLock()
+        return
+    held = _SessionLock(store_url, purpose)
+    try:
+        held.take()
+        yield held
+    finally:
+        held.close()
 
 
 def _who(purpose: str) -> str:
@@ -93,22 +122,65 @@ def _is_alive(holder: str) -> bool:
     return True
 
 
-@contextmanager
-def _advisory_lock(store_url: str, purpose: str) -> Iterator[None]:
-    engine = create_engine(store_url, poolclass=NullPool, connect_args={"application_name": _who(purpose)[:63]})
-    try:
-        with engine.connect() as connection:
-            if not connection.execute(text("SELECT pg_try_advisory_lock(:id)"), {"id": _LOCK_ID}).scalar():
-                query = text(
-                    "SELECT application_name FROM pg_locks JOIN pg_stat_activity USING (pid) "
-                    "WHERE locktype = 'advisory' AND granted AND (classid::bigint << 32 | objid::bigint) = :id "
-                    "AND pg_locks.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-                )
-                raise LockHeld(connection.execute(query, {"id": _LOCK_ID}).scalar() or "unknown")
-            connection.commit()  # the lock is the session's, not the transaction's
-            yield
-    except DatabaseError as error:
-        shown = make_url(store_url).set(query={}).render_as_string(hide_password=True)
-        raise StoreError(f"the store {shown} failed: {str(error.orig).strip()}") from error
-    finally:
-        engine.dispose()
+class _SessionLock(RunLock):
+    """An advisory lock of PostgreSQL's: it is the session's, not a transaction's."""
+
+    def __init__(self, store_url: str, purpose: str) -> None:
+        self._url = make_url(store_url)
+        self._name = _who(purpose).encode()[:63].decode(errors="ignore")  # what PostgreSQL keeps of it
+        self._engine: Engine = create_engine(
+            self._url,
+            poolclass=NullPool,
+            isolation_level="AUTOCOMMIT",
+            connect_args={"application_name": self._name, **_ALIVE},
+        )
+        self._connection: Connection | None = None
+        self._session: int | None = None  # the process that serves it, over there
+
+    def take(self) -> None:
+        """Dials and takes the lock; raises LockHeld or StoreError."""
+        try:
+            self._connection = self._engine.connect()
+            holder = self._taken(self._connection)
+        except DatabaseError as error:
+            self._hang_up()
+            shown = self._url.set(query={}).render_as_string(hide_password=True)
+            raise StoreError(f"the store {shown} failed: {str(error.orig).strip()}") from error
+        if holder:
+            self._hang_up()
+            raise LockHeld(holder)
+
+    def _taken(self, connection: Connection) -> str:
+        """Takes the lock, which is empty, or says who holds it. A session of ours that we lost may, for hours: it is ended."""
+        for remaining in range(_LINGER_S * 20, -1, -1):
+            if connection.execute(text("SELECT pg_try_advisory_lock(:id)"), {"id": _LOCK_ID}).scalar():
+                self._session = connection.execute(text("SELECT pg_backend_pid()")).scalar()
+                return ""
+            session, name = connection.execute(text(_HOLDER), {"id": _LOCK_ID}).first() or (None, "")
+            if not remaining or (session, name) != (self._session, self._name):
+                break
+            connection.execute(text("SELECT pg_terminate_backend(:session)"), {"session": session})
+            time.sleep(0.05)
+        return name or "unknown"
+
+    def check(self) -> None:
+        """Asks the session whether it lives; where it does not, takes the lock in another one."""
+        if self._connection is not None:
+            try:
+                self._connection.execute(text("SELECT 1"))
+            except DatabaseError:
+                self._hang_up()
+            else:
+                return
+        self.take()
+
+    def close(self) -> None:
+        """Lets go of the lock."""
+        self._hang_up()
+        self._engine.dispose()
+
+    def _hang_up(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.invalidate()  # closed as it is: there may be nobody to say goodbye to
+            connection.close()

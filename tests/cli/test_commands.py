@@ -97,6 +97,15 @@ def test_r3_beside_another_run_it_is_exit_3_and_names_the_holder(aggregator, con
     assert f"another run holds the lock: aggregator run, process {os.getpid()} on " in said.err
 
 
+def test_r3_beside_a_daemon_a_source_that_is_in_no_list_is_wrong_usage_too(aggregator, config, write):
+    write("list.opml", '<opml version="2.0"><body/></opml>')
+    config.write_text(config.read_text() + "  - {name: friends, type: opml, path: list.opml}\n")
+    with run_lock(f"sqlite:///{config.parent}/store.db", "aggregator daemon"):
+        said = aggregator("run", "-c", config, "--source", "blgo")
+    assert said.code == 2
+    assert "did you mean blog?" in " ".join(said.err.replace("│", " ").split())
+
+
 def test_r4_a_corrupt_store_is_exit_1_with_a_reason(aggregator, config):
     (config.parent / "store.db").write_bytes(b"no database" * 500)
     said = aggregator("run", "-c", config)

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from typing import Any
 from urllib.error import HTTPError
 
 import pytest
 from daemon import CONFIG, POST, Process
+
+from aggregator.cli.daemon import _ended, _guard, _work
+from aggregator.cli.logs import Log
+from aggregator.cli.moments import now, present
+from aggregator.errors import AggregatorError, LockHeld
+from aggregator.store.lock import RunLock
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +110,55 @@ def test_a_daemon_that_cannot_listen_says_so(daemon):
         failed = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert failed.returncode == 1
     assert f"cannot listen on 127.0.0.1:{command[-1]}" in failed.stderr
+
+
+def test_whatever_ends_a_server_is_told():
+    class Failing:
+        def run(self):
+            raise RuntimeError("a fault")
+
+    class Ending:
+        def run(self):
+            """Comes to its end."""
+
+    assert str(_ended(Failing())) == "the server ended: RuntimeError: a fault"
+    assert str(_ended(Ending())) == "the server ended"
+
+
+@pytest.mark.parametrize(
+    ("why", "code"),
+    [(signal.SIGTERM, 0), (AggregatorError("no server"), 1), (LockHeld("another daemon"), 3), (None, 1)],
+)
+def test_how_it_ended_is_its_exit_code(why, code, monkeypatch):
+    class Ending:
+        def start(self):
+            raise RuntimeError("a fault")
+
+        def stop(self):
+            return True
+
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    ends: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    if why is not None:
+        ends.put(why)
+    assert _work(Ending(), Log("json"), ends) == (code, True)
+
+
+def test_r3_a_lock_that_somebody_else_took_ends_it():
+    class Lost(RunLock):
+        def check(self):
+            raise held
+
+    held, ends = LockHeld("another daemon"), queue.SimpleQueue()
+    with pytest.raises(LockHeld):
+        _guard(Lost(), ends)
+    assert ends.get_nowait() is held
+
+
+def test_r5_the_clock_of_a_daemon_is_not_stopped_by_a_moment_that_is_set_for_runs(monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
+    assert now().year == 1970
+    assert present().year > 2020
 
 
 def test_r4_a_lost_store_empties_no_feed_before_its_sources_have_spoken(daemon):

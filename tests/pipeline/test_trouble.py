@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from datetime import timedelta
 from typing import Any
 
@@ -11,10 +12,12 @@ import pytest
 from webfeed import Ask, Reply, an_item, rss
 
 from aggregator.errors import StoreError
-from aggregator.pipeline import digesting
+from aggregator.pipeline import digester, digesting
+from aggregator.pipeline.refresh import Refresher
 from aggregator.pipeline.subscriptions import with_subscriptions
 from aggregator.schedule.due import next_due
 from aggregator.store.posts import Posts
+from aggregator.store.store import Store
 
 
 def a_web_source(planet: Any, url: str, name: str = "web", **more: Any) -> None:
@@ -33,6 +36,25 @@ def test_posts_that_could_not_be_written_come_with_the_next_run(planet, feed, mo
         assert "the disk is full" in result.error
     [result] = planet.run().sources
     assert (result.how, result.new) == ("parsed", 2)
+
+
+def test_a_store_that_fails_leaves_no_thread_of_the_round_behind(planet, monkeypatch):
+    monkeypatch.setattr(digester, "_ROOM", 1)
+    for number in range(8):
+        planet.write(f"{number}.xml", rss(an_item(number)))
+        a_web_source(planet, f"{number}.xml", f"web{number}")
+
+    def locked(_: Any) -> Any:
+        raise StoreError("the store is locked by another program")
+
+    monkeypatch.setattr(Store, "write", locked)
+    asking = Refresher(planet.config, planet.store, planet.now, lambda *_: None).refresh(planet.config.sources)
+    with pytest.raises(StoreError):
+        list(asking)
+    left = [thread for thread in threading.enumerate() if thread.name.startswith("source-")]
+    for thread in left:
+        thread.join(5)
+    assert [thread for thread in left if thread.is_alive()] == []
 
 
 def test_a_page_is_followed_to_its_feed_again_after_an_outage(planet, web):

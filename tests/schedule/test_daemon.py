@@ -1,18 +1,23 @@
 from __future__ import annotations
 
+import json
 import threading
+import time
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from planet import Planet
 from pushed import until
 from webfeed import an_item, rss
 
 from aggregator.cli.logs import Log
 from aggregator.config.models import Config
+from aggregator.errors import LockHeld, StoreError
 from aggregator.schedule import daemon as daemon_module
 from aggregator.schedule.daemon import Daemon
 from aggregator.schedule.engine import Engine
+from aggregator.schedule.reloading import Watched
 from aggregator.schedule.systemd import Notifier
 from aggregator.schedule.workers import WorkerPool
 
@@ -46,7 +51,7 @@ def daemon(planet, busy, monkeypatch):
     monkeypatch.setattr(daemon_module, "_PUSHES", 3)
     planet.sources = [{"name": "web", "type": "feed", "url": "https://site.example/feed"}]
     engine = Engine(planet.config, planet.store, clock=lambda: planet.now, workers=WorkerPool(1), observer=busy)
-    return Daemon(planet.write("a.yaml", ""), engine, log=Log("json"), notifier=Notifier({}))
+    return Daemon(Watched(planet.write("a.yaml", "")), engine, log=Log("json"), notifier=Notifier({}))
 
 
 def pushed(daemon, numbers):
@@ -79,7 +84,120 @@ def test_what_is_wrong_is_told_to_anybody_without_the_folders_of_this_machine(wr
         config=Config(), check=lambda: "the store sqlite:////srv/acme/a.db is locked by another program"
     )
     log: Any = SimpleNamespace(error=lambda _: None, warning=None)
-    daemon = Daemon(write("a.yaml", "sources: []\n"), engine, log=log, notifier=SimpleNamespace())
+    daemon = Daemon(Watched(write("a.yaml", "sources: []\n")), engine, log=log, notifier=SimpleNamespace())
     assert daemon.problem() == ""
     daemon._upkeep()
     assert daemon.problem() == "the store a.db is locked by another program"
+
+
+class Heard:
+    """A log, an observer and a service manager that remember what they were told."""
+
+    watchdog_s = 0.0
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def info(self, event, **_):
+        self.said.append(event)
+
+    warning = error = ready = info
+
+    def reloading(self):
+        self.said.append("reloading")
+
+    def stopping(self):
+        """It ends."""
+
+    def source(self, result):
+        """A source was refreshed."""
+
+    feed = published = source
+
+
+@pytest.fixture
+def heard() -> Heard:
+    return Heard()
+
+
+@pytest.fixture
+def make_daemon(planet: Planet, heard: Heard) -> Any:
+    """Makes a daemon that does nothing by itself yet."""
+    made = []
+
+    def make(**options: Any) -> Daemon:
+        save(planet)
+        watched = Watched(planet.folder / "a.yaml")
+        engine = Engine(watched.config, planet.store, clock=lambda: planet.now, workers=WorkerPool(1), observer=heard)
+        made.append(Daemon(watched, engine, log=heard, notifier=heard, **options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.engine.ending.set()
+        assert one.engine.settle(time.monotonic() + 5)
+
+
+def save(planet: Planet) -> None:
+    """Writes the planet's configuration where a daemon reads it; all JSON is YAML."""
+    data = {"site": {"base_url": "https://feeds.example.com/"}, "store": planet.store.url, "output": "out"}
+    (planet.folder / "a.yaml").write_text(json.dumps({**data, "sources": planet.sources}))
+
+
+def test_a_configuration_that_is_saved_while_the_store_fails_is_taken_over_afterwards(
+    planet, blog, make_daemon, heard, monkeypatch
+):
+    running = make_daemon()
+    planet.sources.append({"name": "more", "type": "feed", "url": "more.xml"})
+    save(planet)
+
+    def restarting(*_: Any) -> Any:
+        raise StoreError("the store is restarting")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("aggregator.schedule.engine.with_subscriptions", restarting)
+        running.reload()
+    assert running.problem() == "the store is restarting"
+    assert heard.said == [
+        "reloading",
+        "the new configuration is not in force; the old one stays",
+        "the store is restarting",
+    ]
+    assert len(running.config.sources) == 1
+    assert running._watched.is_changed()
+    running.reload()
+    assert len(running.config.sources) == 2
+    assert running.problem() == ""
+    assert not running._watched.is_changed()
+
+
+def test_a_daemon_that_may_not_write_to_its_store_says_so_and_does_not(planet, blog, make_daemon):
+    def held_by_another() -> None:
+        raise LockHeld("aggregator daemon, process 7 on elsewhere")
+
+    running = make_daemon(guard=held_by_another)
+    planet.post("later.md", date="2024-05-01 13:00:00")
+    running.engine.look()
+    running.engine.publish()
+    assert running.engine.wishes.wait(1)
+    planet.now += planet.now - planet.now.replace(hour=10)
+    running._job("upkeep", running._upkeep)()
+    assert "process 7 on elsewhere" in running.problem()
+    assert not running.engine.wishes.wait(0.3)
+
+
+def test_a_lock_that_cannot_be_asked_for_is_told_once_as_a_store_that_cannot_be_used(blog, make_daemon, heard):
+    trouble = [StoreError("the store does not answer")]
+
+    def guard() -> None:
+        if trouble:
+            raise trouble[0]
+
+    running = make_daemon(guard=guard)
+    for _ in range(2):
+        running._job("upkeep", running._upkeep)()
+    assert running.problem() == "the store does not answer"
+    trouble.clear()
+    running._job("upkeep", running._upkeep)()
+    assert running.problem() == ""
+    assert heard.said == ["the store does not answer", "the store can be used again"]

@@ -105,6 +105,9 @@ def test_r5_a_wait_that_was_written_while_the_clock_was_ahead_does_not_hold():
     far = replace(CHECKED, not_before=NOON + timedelta(days=40))
     assert is_due(web(every="30m"), far, "UTC", NOON + timedelta(hours=1))
     assert is_due(web(), far, "UTC", NOON + timedelta(hours=1))
+    assert is_due(web(every="0 13 * * *"), far, "UTC", NOON + timedelta(hours=1))
+    assert not is_due(web(every="0 13 * * *"), far, "UTC", NOON + timedelta(minutes=59))
+    assert not is_due(web(every="30d"), far, "UTC", NOON + timedelta(days=20))
 
 
 def test_r5_a_clock_that_was_set_back_leaves_nothing_waiting():

@@ -3,6 +3,7 @@ from __future__ import annotations
 import shutil
 import threading
 import time
+from concurrent.futures.process import BrokenProcessPool
 from datetime import timedelta
 from typing import Any
 
@@ -11,10 +12,13 @@ from pictures import picture
 from planet import Planet
 from webfeed import Reply, rss
 
+from aggregator.errors import PublishError, StoreError
 from aggregator.pipeline.results import FeedResult, MirrorResult, SourceResult
+from aggregator.pipeline.subscriptions import with_subscriptions
 from aggregator.schedule.engine import Engine
 from aggregator.schedule.once import Order
 from aggregator.schedule.workers import WorkerPool
+from aggregator.store.store import Store
 
 
 class Heard:
@@ -142,6 +146,24 @@ def test_a_saved_post_is_published_while_a_slow_host_is_waited_for(planet, web, 
     assert sorted(planet.titles()) == ["Item 1", "Saved"]
 
 
+def test_a_saved_post_is_published_while_a_run_that_was_handed_over_waits_for_a_slow_host(planet, web, blog, engine):
+    released = a_slow_source(planet, web)
+    running = engine()
+    order = threading.Thread(target=running.run, args=(Order(every_source=True), Heard()))
+    order.start()
+    while not web.asked:
+        time.sleep(0.01)
+    planet.post("a.md", title="Saved")
+    look = threading.Thread(target=running.look, args=({"blog"},))
+    look.start()
+    look.join(5)
+    assert not look.is_alive()
+    running.publish()
+    assert planet.titles() == ["Saved"]
+    released.set()
+    order.join(10)
+
+
 def test_ending_does_not_wait_for_a_slow_host(planet, web, engine):
     released = a_slow_source(planet, web)
     running = engine()
@@ -169,6 +191,61 @@ def test_a_source_that_leaves_the_configuration_takes_its_posts_along(planet, we
     assert planet.titles() == ["Item 1"]
 
 
+def failing(*_: Any) -> Any:
+    raise StoreError("the store is restarting")
+
+
+def test_a_source_that_left_while_the_store_failed_takes_its_posts_along_later(planet, web, engine, monkeypatch):
+    a_source(planet, web, 1, item(1))
+    running = engine()
+    running.refresh_due()
+    running.publish()
+    planet.sources.clear()
+    running.reconfigure(planet.config)
+    with monkeypatch.context() as patched:
+        patched.setattr(Store, "write", failing)
+        with pytest.raises(StoreError):
+            running.refresh_due()
+    running.refresh_due()
+    running.publish()
+    assert planet.titles() == []
+
+
+def test_a_configuration_that_could_not_be_taken_over_changes_nothing(planet, web, engine, monkeypatch):
+    a_source(planet, web, 1, item(1))
+    running = engine()
+    before = running.config
+    planet.sources.clear()
+    with monkeypatch.context() as patched:
+        patched.setattr("aggregator.schedule.engine.with_subscriptions", failing)
+        with pytest.raises(StoreError):
+            running.reconfigure(planet.config)
+    assert running.config is before
+    running.refresh_due()
+    assert len(web.asked) == 1
+
+
+def test_a_configuration_that_is_taken_over_while_a_list_is_read_stays_in_force(planet, web, engine, monkeypatch):
+    a_list(planet, web)
+    running, real = engine(), with_subscriptions
+    other = []
+
+    def slow(config, store):
+        found = real(config, store)
+        if not other:  # somebody else saves the configuration at this very moment
+            a_source(planet, web, 2, item(2))
+            other.append(threading.Thread(target=running.reconfigure, args=(planet.config,)))
+            other[0].start()
+            other[0].join(0.2)
+        return found
+
+    monkeypatch.setattr("aggregator.schedule.engine.with_subscriptions", slow)
+    running.look()
+    other[0].join(5)
+    assert "web2" in {source.name for source in running.config.sources}
+    assert len(running.config.sources) == 3
+
+
 def test_a_source_whose_category_changed_is_made_anew_before_it_is_due(planet, web, engine):
     a_source(planet, web, 1, item(1), category="old")
     running = engine()
@@ -181,18 +258,44 @@ def test_a_source_whose_category_changed_is_made_anew_before_it_is_due(planet, w
     assert not (planet.output / "category/old").exists()
 
 
-def test_a_feed_that_a_list_gained_is_asked_in_the_same_round_and_from_then_on(planet, web, engine, heard):
+def a_list(planet: Planet, web: Any) -> None:
+    """A list on this machine, of one feed on the web."""
     url = web.put(1, "/", Reply(200, rss(item(1))))
     planet.write("list.opml", f'<opml version="2.0"><body><outline type="rss" xmlUrl="{url}"/></body></opml>')
     planet.sources.append({"name": "friends", "type": "opml", "path": "list.opml", "allow_private": True})
+
+
+def test_a_feed_that_a_list_gained_is_asked_in_the_next_round_and_never_by_a_look_at_files(planet, web, engine):
+    a_list(planet, web)
     running = engine()
     running.look()
+    assert web.asked == []
+    assert len(running.config.sources) == 2
+    running.refresh_due()
     running.publish()
     assert planet.titles() == ["Item 1"]
-    assert len(running.config.sources) == 2
     planet.now += timedelta(hours=1)
     running.refresh_due()
     assert len(web.asked) == 2
+
+
+def test_a_run_that_is_handed_over_asks_what_a_list_gained(planet, web, engine, heard):
+    a_list(planet, web)
+    engine().run(Order(sources=("friends",)), Heard())
+    assert planet.titles() == ["Item 1"]
+    assert len(heard.sources) == 2
+
+
+def test_the_feeds_of_a_list_are_taken_up_in_the_next_round_where_the_store_failed(planet, web, engine, monkeypatch):
+    a_list(planet, web)
+    running = engine()
+    with monkeypatch.context() as patched:
+        patched.setattr("aggregator.schedule.engine.with_subscriptions", failing)
+        with pytest.raises(StoreError):
+            running.look()
+    running.refresh_due()
+    running.publish()
+    assert planet.titles() == ["Item 1"]
 
 
 def test_a_run_that_is_handed_over_does_what_was_ordered_and_tells_both(planet, web, engine, heard):
@@ -270,6 +373,28 @@ def test_r5_a_clock_that_was_a_month_ahead_loses_no_post_and_leaves_no_source_wa
     assert [one["date_published"] for one in planet.items()] == ["2024-05-01T10:00:00+00:00"]
 
 
+def test_workers_that_are_killed_each_time_are_told_of_from_the_second_time_and_tried_again(
+    planet, blog, engine, monkeypatch
+):
+    planet.post("a.md", title="A")
+    running, other = engine(), Heard()
+    running.look()
+
+    def killed(*_: Any, **__: Any) -> Any:
+        raise BrokenProcessPool("a process was terminated abruptly")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("aggregator.pipeline.regenerate.Regenerator.regenerate", killed)
+        assert running.publish() == ""
+        for _ in range(2):
+            with pytest.raises(PublishError, match="killed"):
+                running.publish()
+        running.run(Order(refresh=False), other)
+        assert "killed" in other.feeds[0].error
+    assert running.publish() == ""
+    assert planet.titles() == ["A"]
+
+
 def test_outcomes_are_counted_by_the_hour(planet, web, engine):
     a_source(planet, web, 1, item(1))
     planet.sources.append({"name": "gone", "type": "feed", "url": web.url(2, "/")})
@@ -287,10 +412,8 @@ def test_outcomes_are_counted_by_the_hour(planet, web, engine):
 def test_what_is_published_is_missed_when_somebody_removes_it(planet, blog, engine):
     planet.post("a.md")
     running = engine()
-    assert running.is_fresh()
     running.look()
     running.publish()
-    assert not running.is_fresh()
     assert running.is_published()
     shutil.rmtree(planet.output)
     assert not running.is_published()

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import json
 import socket
 import stat
+import threading
 import time
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -161,3 +164,34 @@ def test_more_orders_than_can_be_taken_are_hung_up_on(daemon, tmp_path):
             return
         time.sleep(0.05)
     raise AssertionError("it takes no more orders")
+
+
+def test_a_client_that_does_not_read_is_left_behind_and_the_work_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setattr("aggregator.schedule.handover._TOLD_S", 0.05)
+    done = threading.Event()
+
+    def do(_file, _order, tell):
+        for _ in range(3_000):
+            tell.source(SOURCE)
+        done.set()
+
+    taker = Taker(tmp_path / "a.sock", do)
+    taker.start()
+    with socket.socket(socket.AF_UNIX) as stopped:
+        stopped.connect(str(tmp_path / "a.sock"))
+        order = {"config": "/a.yaml", "order": asdict(Order())}
+        stopped.sendall(json.dumps(order).encode() + b"\n")
+        assert done.wait(10)
+    taker.close()
+
+
+def test_an_order_that_no_thread_is_left_for_is_hung_up_on_and_the_next_one_taken(daemon, tmp_path, monkeypatch):
+    def no_more(_):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched, socket.socket(socket.AF_UNIX) as unlucky:
+        patched.setattr(threading.Thread, "start", no_more)
+        unlucky.settimeout(5)
+        unlucky.connect(str(tmp_path / "a.sock"))
+        assert unlucky.recv(1) == b""
+    assert hand_over(tmp_path / "a.sock", tmp_path / "a.yaml", Order(), Heard()) is None

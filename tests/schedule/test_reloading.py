@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from aggregator.config.reading import read_files
+from aggregator.errors import ConfigError
 from aggregator.schedule.reloading import Watched
 
 CONFIG = "sources:\n  - {name: blog, type: front-matter, path: posts}\n  - include: more/*.yaml\n"
@@ -28,6 +30,38 @@ def test_a_file_that_is_saved_is_noticed_until_it_is_read(file):
     assert config.site.title == "New"
     assert faults == []
     assert not watched.is_changed()
+
+
+def test_a_file_that_is_saved_while_it_is_read_is_read_once_more(file, monkeypatch):
+    saved = []
+
+    def read(*arguments):
+        found = read_files(*arguments)
+        file.write_text(CONFIG + f"site: {{title: {'x' * (len(saved) + 1)}}}\n")
+        saved.append(found)
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr("aggregator.schedule.reloading.read_files", read)
+        watched = Watched(file)
+    assert watched.is_changed()
+    watched.read()
+    assert len(watched.config.site.title) == len(saved)
+    assert not watched.is_changed()
+
+
+def test_what_could_not_be_put_in_force_counts_as_changed_until_it_is_read_again(file):
+    watched = Watched(file)
+    watched.forget()
+    assert watched.is_changed()
+    watched.read()
+    assert not watched.is_changed()
+
+
+def test_a_configuration_that_is_broken_at_the_start_is_an_error(file):
+    file.write_text("sources: [")
+    with pytest.raises(ConfigError):
+        Watched(file)
 
 
 def test_included_files_that_come_and_go_are_noticed(file, write):

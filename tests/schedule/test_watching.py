@@ -4,6 +4,7 @@ import queue
 from pathlib import Path
 
 import pytest
+import watchfiles
 
 from aggregator.config.models import Config
 from aggregator.schedule.watching import Glances, Watcher
@@ -77,6 +78,28 @@ def test_a_folder_that_is_not_there_is_named_and_the_others_are_watched(tmp_path
     watching(config_of(tmp_path, gone, blog(tmp_path, "one")), said.append)
     assert save_until_seen(looked, tmp_path / "one" / "post.md") == {"one"}
     assert said == [f"not watched, because it is not there: {tmp_path / 'gone'}"]
+
+
+def test_a_folder_that_cannot_even_be_looked_for_leaves_the_others_watched(tmp_path, looked, watching):
+    said: list[str] = []
+    watching(config_of(tmp_path, {**blog(tmp_path, "x"), "path": "x" * 300}, blog(tmp_path, "one")), said.append)
+    assert save_until_seen(looked, tmp_path / "one" / "post.md") == {"one"}
+    assert "not watched" in said[0]
+
+
+def test_whatever_the_library_raises_is_said_and_watching_goes_on(tmp_path, looked, watching, monkeypatch):
+    monkeypatch.setattr("aggregator.schedule.watching._AGAIN_S", 0.01)
+    real, said = watchfiles.watch, []
+
+    def fail_once(*places, **options):
+        if not said:
+            raise RuntimeError("a fault of its own")
+        return real(*places, **options)
+
+    monkeypatch.setattr(watchfiles, "watch", fail_once)
+    watching(config_of(tmp_path, blog(tmp_path, "one")), said.append)
+    assert save_until_seen(looked, tmp_path / "one" / "post.md") == {"one"}
+    assert said == ["files cannot be watched (a fault of its own): they are looked at once a minute"]
 
 
 def test_a_folder_that_another_takes_the_place_of_is_watched_anew(tmp_path, looked, watching):

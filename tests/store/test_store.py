@@ -15,6 +15,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from builders import NOON, a_post, an_entry
 from sqlalchemy import create_engine, inspect, text
+from sqlalchemy.exc import OperationalError
 
 from aggregator.errors import LockHeld, StoreError
 from aggregator.models import Category, Seen, SeenItem, Validators
@@ -266,6 +267,57 @@ def test_r3_the_second_run_is_told_who_holds_the_lock(store_url):
     assert raised.value.holder.startswith("first run, process ")
     with run_lock(store_url, "third run"):
         pass
+
+
+@pytest.fixture
+def postgresql_lock(postgresql_server):
+    """The lock of a store on PostgreSQL, held, and what cuts its connection."""
+    engine = create_engine(postgresql_server, isolation_level="AUTOCOMMIT")
+    query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'a daemon, process%'"
+
+    def cut():
+        with engine.connect() as connection:
+            assert connection.execute(text(query)).all() == [(True,)]
+
+    with run_lock(postgresql_server, "a daemon") as lock:
+        yield lock, cut
+    engine.dispose()
+
+
+def test_r3_a_lock_that_was_lost_with_its_connection_is_taken_again(postgresql_server, postgresql_lock):
+    lock, cut = postgresql_lock
+    lock.check()
+    cut()
+    lock.check()
+    with pytest.raises(LockHeld, match="a daemon, process"), run_lock(postgresql_server, "another"):
+        pass
+
+
+def test_r3_a_session_that_lives_on_beyond_a_lost_connection_is_ended(postgresql_lock):
+    lock, _ = postgresql_lock
+    lost, lock._connection = lock._connection, None  # as a router leaves it that forgot the connection
+    lock.check()
+    with pytest.raises(OperationalError):
+        lost.execute(text("SELECT 1"))
+    lost.close()
+
+
+def test_r3_a_lock_that_was_lost_to_somebody_else_says_who_has_it_until_it_is_free(postgresql_server, postgresql_lock):
+    lock, cut = postgresql_lock
+    cut()
+    with run_lock(postgresql_server, "another"):
+        for _ in range(2):
+            with pytest.raises(LockHeld, match="another, process"):
+                lock.check()
+    lock.check()
+
+
+def test_r3_the_lock_of_a_file_cannot_be_lost(tmp_path):
+    url = f"sqlite:///{tmp_path / 'store.db'}"
+    with run_lock(url, "first") as lock:
+        lock.check()
+        with pytest.raises(LockHeld, match="first, process"), run_lock(url, "second"):
+            pass
 
 
 def test_r3_a_dead_holders_lock_is_taken_over(tmp_path):
