@@ -12,7 +12,6 @@ from aggregator.config.models import Config
 from aggregator.config.sources import Source
 from aggregator.pipeline.hearing import withheld
 from aggregator.pipeline.imagerules import wants_copies
-from aggregator.pipeline.manners import gate_of
 from aggregator.pipeline.refresh import Refresher
 from aggregator.pipeline.regenerate import Regenerator
 from aggregator.pipeline.results import FeedResult, MirrorResult, SourceResult, counted
@@ -123,6 +122,7 @@ def run_once(
 
 def _mirror(config: Config, store: Store, now: datetime) -> Mirror:
     from aggregator.pipeline.imaging.mirror import make_mirror  # noqa: PLC0415 - for those who want copies
+    from aggregator.pipeline.manners import gate_of  # noqa: PLC0415
 
     return make_mirror(config, store, gate=gate_of(config), clock=lambda: now)
 
