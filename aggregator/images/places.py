@@ -43,14 +43,25 @@ def image_urls(html: str) -> Iterator[str]:
     yield from found
 
 
+class _Picture:
+    """A picture that is being walked through: where its tag and those of its sources were written, and what became of its images."""
+
+    __slots__ = ("has_dropped", "has_image", "position", "sources")
+
+    def __init__(self, position: int) -> None:
+        self.position = position
+        self.sources: list[int] = []
+        self.has_image = self.has_dropped = False
+
+
 class _Walk:
-    """One way through the tags of a text, writing it anew."""
+    """One way through the tags of a text, writing it anew; what is written is replaced, never removed."""
 
     def __init__(self, publish: Publish) -> None:
         self._publish = publish
         self._written: list[str] = []
         self._link: int | None = None  # where the open link's tag was written
-        self._picture: int | None = None  # likewise
+        self._pictures: list[_Picture] = []  # that are open, the outermost first
         self._has_dropped = False
 
     def run(self, html: str) -> str:
@@ -58,46 +69,53 @@ class _Walk:
         for tag in _TAG.finditer(html):
             self._written.append(html[end : tag.start()])
             end = tag.end()
-            self._tag(tag)
+            self._written.append(self._tag(tag))
         self._written.append(html[end:])
         text = "".join(self._written)
         return _EMPTY_LINK.sub("", text) if self._has_dropped else text
 
-    def _tag(self, tag: re.Match[str]) -> None:
-        closes, name = bool(tag[1]), tag[2]
+    def _tag(self, tag: re.Match[str]) -> str:
+        """What is written in the place of a tag."""
+        closes, name, position = bool(tag[1]), tag[2], len(self._written)
         if name == "img":
-            self._img(tag)
-        elif name == "picture" and closes:
-            if self._picture is not None:
-                self._written.append(tag[0])
-            self._picture = None
-        elif closes or name in {"a", "picture"}:
-            position = None if closes else len(self._written)
-            self._written.append(tag[0])
-            if name == "a":
-                self._link = position
-            elif name == "picture":
-                self._picture = position
-        else:
-            self._written.append(self._other(tag, name))
+            return self._img(tag)
+        if name == "a":
+            self._link = None if closes else position
+        elif name == "picture" and not closes:
+            self._pictures.append(_Picture(position))
+        elif name == "picture" and self._pictures:
+            return self._closed(self._pictures.pop(), tag[0])
+        elif not closes:
+            if name == "source" and self._pictures:
+                self._pictures[-1].sources.append(position)
+            return self._other(tag, name)
+        return tag[0]
 
-    def _img(self, tag: re.Match[str]) -> None:
+    def _closed(self, picture: _Picture, tag: str) -> str:
+        """The end of a picture; without an image it is none, nor are its sources, and what else stood in it stays."""
+        if picture.has_image or not picture.has_dropped:
+            return tag
+        for position in (picture.position, *picture.sources):
+            self._written[position] = ""
+        return ""
+
+    def _img(self, tag: re.Match[str]) -> str:
         attributes = _attributes(tag[3])
         origin = attributes.get("src", "")
         url = self._url(origin) if origin else None
+        for picture in self._pictures[-1:]:
+            picture.has_dropped |= url is None
+            picture.has_image |= url is not None
         if url is None:
             self._has_dropped = True
-            if self._picture is not None:  # its sources show the same image
-                del self._written[self._picture :]
-                self._picture = None
-            return
+            return ""
         changed = self._srcset(attributes)
         if url != origin:
             attributes["src"] = url
             changed = True
-        self._written.append(_written("img", attributes) if changed else tag[0])
         if self._link is not None:
             self._around(self._link, origin)
+        return _written("img", attributes) if changed else tag[0]
 
     def _around(self, position: int, origin: str) -> None:
         """Publishes what a link around an image leads to, where that is an image."""

@@ -59,9 +59,10 @@ class Rule:
 class Policy:
     """The rules, and how each thing that they can say is done.
 
-    `ways` give the URL that an action publishes for an origin, or None where it cannot: `proxy` and `mirror`. `unwrap`
-    takes the proxies of others off, and `own` what we ourselves once put in front. `place` is where we publish: what
-    lies there below `media/` is ours already, and stays as it is.
+    `ways` give the URL that an action publishes for an origin, or None where it cannot: `proxy` and `mirror`. `own` take off
+    what we ourselves once put in front, or somebody who would like us to think so: `read` makes of what was behind it an
+    origin as any other, or None of what no post may show. `place` is where we publish: what lies there below `media/`
+    and `img/` is ours already, and stays as it is.
     """
 
     def __init__(
@@ -70,18 +71,18 @@ class Policy:
         *,
         ways: Mapping[str, Way],
         own: Sequence[Way] = (),
-        unwrap: Callable[[str], str] = lambda url: url,
+        read: Way = lambda url: url,
         place: str = "",
     ) -> None:
-        self._rules, self._ways, self._unwrap = tuple(rules), ways, unwrap
+        self._rules, self._ways, self._read = tuple(rules), ways, read
         self._own = (*own, *(rule.template.unwrap for rule in rules if rule.template is not None))
-        self._copies = f"{place}media/" if place else ""
+        self._ours = (f"{place}media/", f"{place}img/") if place else ()
 
     def publish(self, url: str, *, source: str, feed: str = "") -> Published:
         """What is published for the image at a URL of a post; `feed` is the slug, empty on a post's own page."""
-        if self._copies and url.startswith(self._copies):
+        origin = self._origin(url)
+        if origin is None or origin.startswith(self._ours):
             return Published(url, url)
-        origin = self.origin(url)
         for rule in self.matching(origin, source, feed):
             if rule.action == "drop":
                 return Published(None, origin, rule.name, rule.action)
@@ -91,27 +92,36 @@ class Policy:
         return Published(origin, origin)
 
     def origin(self, url: str) -> str:
-        """The URL without what we ourselves put in front of it, now or formerly, and without the proxies of others."""
+        """The URL without what we ourselves put in front of it, now or formerly; as it was where nothing to show is behind."""
+        return self._origin(url) or url
+
+    def _origin(self, url: str) -> str | None:
+        """The same, but None for what stays as it was, whatever the rules say: nobody should be led where it leads.
+
+        As with the proxies of others, a URL with more than `MAX_DEPTH` around it stays whole.
+        """
         origin = url
-        for _ in range(MAX_DEPTH):
+        for _ in range(MAX_DEPTH + 1):
             taken_off = next(
                 (found for way in self._own if (found := way(origin)) is not None and found != origin), None
             )
             if taken_off is None:
-                break
+                return url if origin == url else self._read(origin)
             origin = taken_off
-        return url if origin == url else self._unwrap(origin)
+        return None
 
     def matching(self, origin: str, source: str, feed: str | None) -> Iterator[Rule]:
         """The rules that are for an image, in order; for one in any feed, where `feed` is None."""
         found = _HOST.match(origin)
         if found is not None:
-            host = found[1].lower()
+            host = found[1].lower().rstrip(".")
             yield from (rule for rule in self._rules if rule.is_for(host, source, feed))
 
     def wants_mirror(self, url: str, *, source: str) -> bool:
         """Whether a copy of an image may be published, in whatever feed: no rule before decides otherwise in all of them."""
-        origin = self.origin(url)
+        origin = self._origin(url)
+        if origin is None:
+            return False
         for rule in self.matching(origin, source, None):
             if rule.action == "mirror":
                 return True

@@ -25,7 +25,13 @@ _WHOLE = {  # parts that hold all of an origin, and what they look like
     "b64:padded": r"[A-Za-z0-9_-]+={0,2}",
     "hex": r"(?:[0-9a-f]{2})+",
 }
-_PIECES = {"scheme": r"https?", "host": r"[^/?]+", "path": r"(?:/[^?]*)?", "query": r".*"}
+# A host by itself has to look like one: `2024` in `https://img.example.com/2024/a.jpg` is none.
+_PIECES = {
+    "scheme": r"https?",
+    "host": r"(?:[^/?:.]+\.)+[A-Za-z][^/?:.]*(?::\d+)?",
+    "path": r"(?:/[^?]*)?",
+    "query": r".*",
+}
 _READ: Mapping[str, Callable[[str], str | None]] = {
     "href": lambda text: text,
     "href:q": unquote,

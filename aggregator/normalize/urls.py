@@ -187,6 +187,8 @@ def _repaired(url: str) -> str | None:
             host = host.encode("idna").decode()  # RFC 3490 §4
         except UnicodeError:
             return None
+        if _AUTHORITY.fullmatch(host) is None or "@" in host:
+            return None  # what looks like one letter may be mapped to `a/c` (U+2100), or to an `@`
     path = parts[3].replace("\\", "/")
     return f"{parts[1].lower()}://{_encoded(user)}{host}{port}{_encoded(path)}{_encoded(parts[4])}"
 

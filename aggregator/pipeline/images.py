@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache, lru_cache, partial
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from aggregator.config.images import ImageRule, Images
 from aggregator.images.places import image_urls, with_images
@@ -17,7 +17,9 @@ from aggregator.images.proxies import BUILT_IN, Proxy, ProxyTable
 from aggregator.images.rewrite import leads_to_image
 from aggregator.images.signing import DIRECTORY, Signer
 from aggregator.images.templates import Template
+from aggregator.images.trackers import Trackers, signs_out
 from aggregator.models import Enclosure, Feed, Media, Mirrored, Post
+from aggregator.normalize.urls import outside, resolve
 from aggregator.pipeline.imagerules import ImageRules
 from aggregator.store.store import Transaction
 
@@ -48,7 +50,7 @@ def policy_of(said: ImageRules, mirrored: Mirror) -> Policy:
         _rules(said.images.rules),
         ways=ways,
         own=[partial(without_prefix, prefix=prefix) for prefix in prefixes],
-        unwrap=lambda url: proxy_table(said.images).unwrap(url).origin,
+        read=_reader(said.images),
         place=said.base_url,
     )
 
@@ -165,9 +167,32 @@ def _rule(name: str, rule: ImageRule) -> Rule:
     return Rule(name, rule.action or "wrap", rule.hosts, rule.sources, rule.feeds, template)
 
 
+def _reader(images: Images) -> Callable[[str], str | None]:
+    """What makes an origin of a URL that stood behind something of ours: nobody cleaned it, as posts are cleaned."""
+    table, trackers, resolved = proxy_table(images), Trackers(images.trackers), outside(resolve)
+
+    def read(url: str) -> str | None:
+        absolute = resolved(url)
+        if absolute is None:
+            return None
+        origin = table.unwrap(absolute).origin
+        return None if trackers.count(origin) or signs_out(origin) else origin
+
+    return read
+
+
 def _proxied(signer: Signer, base_url: str, origin: str) -> str | None:
-    """The URL of an image at our own proxy; None for one with credentials in it, which are given to nobody."""
+    """The URL of an image at our own proxy; None for one with credentials, which are given to nobody, and for our own images.
+
+    Our own are known in every spelling of their host: a proxy that asks itself would wait for itself.
+    """
     bare, mark, fragment = origin.partition("#")
-    if "@" in urlsplit(bare).netloc:
+    parts, ours = urlsplit(bare), urlsplit(base_url)
+    is_ours = _host_of(parts) == _host_of(ours) and parts.path.startswith(f"{ours.path}{DIRECTORY}/")
+    if "@" in parts.netloc or is_ours:
         return None
     return base_url + signer.path(bare) + mark + fragment
+
+
+def _host_of(parts: SplitResult) -> str:
+    return (parts.hostname or "").rstrip(".")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from aggregator.errors import PublishError
+from aggregator.errors import PublishError, StoreError
 from aggregator.models import Document, Feed, Post
 from aggregator.pipeline.imagerules import ImageRules
 from aggregator.pipeline.images import PostImages
@@ -32,15 +32,19 @@ def render_feeds(
         with store.read() as tx:
             shown = PostImages(images, tx)
             for feed in feeds:
-                selection = tx.feeds.select(feed.categories, feed.limit)
-                posts = shown.published(selection.posts, feed)
-                updated = max((stamp(post.changed) for post in posts), default=None)
                 try:
+                    selection = tx.feeds.select(feed.categories, feed.limit)
+                    posts = shown.published(selection.posts, feed)
                     documents.append(_documents(feed, posts, site))
-                except PublishError as error:
-                    results.append(FeedResult(feed.slug, error=str(error)))
+                except StoreError:
+                    raise
+                except Exception as error:  # noqa: BLE001 - a fault of ours that one post brings to light: the others go on
+                    is_expected = isinstance(error, PublishError)
+                    text = str(error) if is_expected else f"{feed.slug}: unexpected {type(error).__name__}: {error}"
+                    results.append(FeedResult(feed.slug, error=text))
                     documents.append([])
                 else:
+                    updated = max((stamp(post.changed) for post in posts), default=None)
                     results.append(FeedResult(feed.slug, selection.total, updated))
     finally:
         store.close()
@@ -65,12 +69,19 @@ def render_posts(
     """Renders the pages of posts and writes what changed of them."""
     store, view = Store(store_url), view_of_files(site.language)
     try:
+        documents, failed = [], []
         with store.read() as tx:
-            posts = PostImages(images, tx).published(tx.feeds.posts(ids))
-        documents = [post_page(post, directories, site, view) for post in posts]
+            shown = PostImages(images, tx)
+            for post in tx.feeds.posts(ids):
+                try:
+                    documents += [post_page(one, directories, site, view) for one in shown.published([post])]
+                except StoreError:
+                    raise
+                except Exception as error:  # noqa: BLE001 - as above
+                    failed.append(f"the page of {post.source}: {post.key}: unexpected {type(error).__name__}: {error}")
     finally:
         store.close()
-    (result,) = _written(Writer(output), [FeedResult("", len(documents))], [documents])
+    (result,) = _written(Writer(output), [FeedResult("", len(documents), error="; ".join(failed))], [documents])
     return result
 
 

@@ -58,10 +58,32 @@ def test_what_we_put_in_front_is_taken_off_first_now_and_formerly():
     assert rules.publish(f"{former}{former}{URL}", source="blog").url == once
 
 
-def test_what_others_put_around_what_we_put_in_front_is_taken_off_too():
-    rules = policy(Rule("0", "wrap", template=PHOTON), unwrap=lambda url: url.removeprefix("https://third.example/"))
+def test_what_stood_behind_ours_is_read_as_any_other_origin_is():
+    rules = policy(Rule("0", "wrap", template=PHOTON), read=lambda url: url.removeprefix("https://third.example/"))
     wrapped = PHOTON.wrap("https://third.example/https://e.example/a.jpg")
     assert rules.publish(wrapped, source="blog").origin == "https://e.example/a.jpg"
+
+
+def test_what_no_post_may_show_stays_behind_whatever_made_it_look_like_ours():
+    hidden = WESERV.wrap("http://192.168.1.1/reboot")
+    rules = policy(Rule("0", "wrap", template=WESERV), Rule("1", "mirror"), read=lambda _: None)
+    assert rules.publish(hidden, source="blog") == Published(hidden, hidden)
+    assert not rules.wants_mirror(hidden, source="blog")
+
+
+def test_more_of_ours_than_anybody_wraps_stays_whole():
+    rules, url = policy(Rule("0", "wrap", template=WESERV)), URL
+    for _ in range(3):
+        url = WESERV.wrap(url)
+    assert rules.publish(url, source="blog").origin == URL
+    deeper = WESERV.wrap(url)
+    assert rules.publish(deeper, source="blog") == Published(deeper, deeper)
+
+
+def test_a_dot_at_the_end_of_a_host_hides_it_from_no_rule():
+    assert (
+        policy(Rule("0", "drop", hosts=("bad.example",))).publish("https://bad.example./a.jpg", source="b").url is None
+    )
 
 
 def test_our_own_copies_stay_as_they_are():

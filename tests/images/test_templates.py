@@ -75,6 +75,12 @@ def test_parts_that_are_missing_send_an_origin_on_to_the_next_rule():
     assert photon.wrap("https://e.example/a.jpg?x=1") is None
 
 
+def test_what_only_looks_like_a_host_is_none():
+    template = Template("https://img.example.com/{host}{path}")
+    assert template.unwrap("https://img.example.com/2024/01/a.jpg") is None
+    assert template.unwrap("https://img.example.com/e.example/a.jpg") == "https://e.example/a.jpg"
+
+
 def test_credentials_are_given_to_nobody():
     for template in ALL:
         assert template.wrap("https://user:secret@e.example/a.jpg") is None

@@ -258,3 +258,10 @@ def test_resolving_never_raises_and_is_stable(text, base):
     url = resolve(text, base)
     assert url is None or (url.startswith(("http://", "https://")) and url.isascii() and resolve(url) == url)
     assert permalink_key(permalink_key(text)) == permalink_key(text) or url is None or "//" not in text
+
+
+@pytest.mark.parametrize(
+    "host", ["a\u2100b.example", "ex\uff0fample.com", "user\uff20e.example", "ex\uff1fample.com", "e\uff1a80.example"]
+)
+def test_a_host_that_is_mapped_to_more_than_a_host_is_none(host):
+    assert resolve(f"https://{host}/x.jpg") is None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from base64 import urlsafe_b64decode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 
 import pytest
 from builders import a_post
@@ -164,3 +164,49 @@ def test_a_page_of_a_post_without_a_link_follows_the_policy(blog):
     text = blog.documents()[page][0].decode()
     assert "wsrv.nl" in text
     assert f'src="{IMAGE}"' not in text
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        "http://192.168.1.1/reboot",
+        "http://localhost:8080/",
+        "https://blog.example.com/wp-login.php?action=logout",
+        "https://pixel.wp.com/b.gif",
+        "https://[x/a.jpg",
+        "https://a\u2100b.example/x.jpg",
+        "javascript:alert(1)",
+    ],
+)
+def test_h9_what_is_hidden_behind_something_that_looks_like_ours_stays_there(blog, hidden):
+    ours = f"https://feeds.example.com/img/AAAA/{urlsafe_b64encode(hidden.encode()).decode().rstrip('=')}"
+    blog.post("one.md", f'<p>text <img src="{ours}"></p>')
+    for rule in (WESERV, {"action": "proxy"}, {"action": "drop", "hosts": "nobody.example"}):
+        blog.settings["images"] = {"rules": [rule]}
+        blog.run()
+        assert f'src="{ours}"' in blog.items()[0]["content_html"]
+
+
+def test_our_own_proxy_never_asks_itself_however_its_host_is_written(planet):
+    for host in ("feeds.example.com:443", "feeds.example.com.", "FEEDS.example.com"):
+        own = f"https://{host}/img/AAAA/aHR0cHM6Ly9lLmV4YW1wbGUvYS5qcGc"
+        assert put(planet, a_post(image=own), {"action": "proxy"}, key="k" * 16).image == own
+
+
+def test_a_post_that_brings_a_fault_of_ours_to_light_costs_its_feeds_and_no_others(blog, monkeypatch):
+    blog.post("one.md", "<p>text</p>", categories=["good"])
+    blog.post("two.md", "<p>bad</p>", categories=["bad"])
+
+    def torn(self, post, feed):
+        if "bad" in post.content:
+            raise IndexError("list index out of range")
+        return post
+
+    monkeypatch.setattr(PostImages, "_post", torn)
+    blog.settings["images"] = {"rules": [WESERV]}
+    result = blog.run()
+    failed = {feed.slug: feed.error for feed in result.feeds if feed.error}
+    assert failed.keys() == {"all", "category/bad", ""}
+    assert failed[""] == "the page of blog: path:two.md: unexpected IndexError: list index out of range"
+    assert failed["category/bad"] == "category/bad: unexpected IndexError: list index out of range"
+    assert blog.titles("category/good") == ["Title of one.md"]
