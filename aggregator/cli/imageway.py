@@ -13,6 +13,12 @@ from aggregator.pipeline.imagerules import ImageRules, image_rules, is_proxied, 
 from aggregator.pipeline.images import Way, ways_of
 from aggregator.store.store import Store
 
+_WHY = {  # a rule that matches does not do its job
+    "wrap": "its template cannot hold this URL",
+    "proxy": "it is a URL of our own, or holds a password",
+    "mirror": "there is no copy, or none yet",
+}
+
 
 def image_ways(file: Path | None, urls: Sequence[str], *, source: str, feed: str) -> list[Way]:
     """The way of each URL by the configuration in a file; without one, by the defaults, which need no store."""
@@ -51,6 +57,7 @@ def in_words(way: Way) -> str:
         f"  origin     {made.origin}",
         f"  rule       {' > '.join(way.unwrapped) or 'none: it is no proxy we know'}",
         *(["             and what we put in front of it is taken off"] if way.is_ours else []),
+        *(f"  passed on  by {rule.name} ({rule.action}): {_WHY[rule.action]}" for rule in way.passed),
         f"  published  {made.url or 'not at all'}",
         f"  by         {f'{made.rule} ({made.action})' if made.rule else 'no rule: it is linked to'}",
     ]

@@ -107,7 +107,8 @@ def _uri(url: str) -> str:
     return f"{scheme.lower()}://{quote(rest, safe=_URI)}"
 
 
-def _http_url(value: str) -> str:
+def http_url(value: str) -> str:
+    """The value, if it begins as an http(s) URL, with its scheme in lower case; raises ValueError."""
     match = re.match(r"(https?://)[^/?#\s]+", value, re.IGNORECASE)
     if match is None:
         raise ValueError("must start with http:// or https://")
@@ -179,7 +180,7 @@ def _url_or_path(value: Any, info: ValidationInfo) -> Any:
     value = re.sub(r"^feed:(//)?(?=https?://)", "", value, flags=re.IGNORECASE)
     value = re.sub(r"^feed://", "http://", value, flags=re.IGNORECASE)
     if re.match(r"https?://", value, re.IGNORECASE):
-        return _http_url(value)
+        return http_url(value)
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", value):
         raise ValueError("must be an http:// or https:// URL, or the path of a local file")
     return str(_path(value, info))
@@ -272,7 +273,7 @@ Every = Annotated[str, AfterValidator(_every)]
 Formats = Annotated[tuple[Format, ...], Field(min_length=1)]
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
 Hub = Annotated[str, AfterValidator(_hub)]
-HttpUrl = Annotated[str, AfterValidator(_http_url)]
+HttpUrl = Annotated[str, AfterValidator(http_url)]
 UrlOrPath = Annotated[str, BeforeValidator(_url_or_path)]
 StoreUrl = Annotated[str, BeforeValidator(_store)]
 Route = Annotated[str, AfterValidator(_route), WithJsonSchema({"type": "string", "pattern": f"^{_ROUTE}$"})]
@@ -285,7 +286,7 @@ def _link_template(value: str) -> str:
     if unknown:
         known = ", ".join(f"{{{name}}}" for name in sorted(LINK_PARTS))
         raise ValueError(f"does not know {{{unknown[0]}}}; there are {known}")
-    return _http_url(value)
+    return http_url(value)
 
 
 def _wrap_template(value: str) -> str:
@@ -299,7 +300,7 @@ def _wrap_template(value: str) -> str:
         raise ValueError("names a part twice")
     if "#" in value:
         raise ValueError("has a fragment, which no server is sent")
-    return _http_url(value)
+    return http_url(value)
 
 
 def template_parts(template: str) -> list[str]:

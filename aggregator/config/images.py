@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 
-from aggregator.config.fields import ConfigPath, HttpUrl, Model, Pattern, WrapTemplate, signed_parts
+from aggregator.config.fields import ConfigPath, HttpUrl, Model, Pattern, WrapTemplate, http_url, signed_parts
 
 Action = Literal["link", "wrap", "proxy", "mirror", "drop"]
 
@@ -29,7 +29,22 @@ def _with_pillow(value: Any) -> Any:
     return value
 
 
+def _hosts(value: tuple[str, ...]) -> tuple[str, ...]:
+    if not value:
+        raise ValueError("must name a host, or `*` for all of them")
+    for glob in value:
+        if not glob or {":", "/"} & set(glob):
+            raise ValueError(f"holds {glob!r}, which is no host: hosts have no scheme, port or path here")
+    return value
+
+
+def _referer(value: str) -> str:
+    return value and http_url(value)
+
+
 Globs = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+Hosts = Annotated[tuple[str, ...], BeforeValidator(_listed), AfterValidator(_hosts)]
+Referer = Annotated[str, AfterValidator(_referer)]
 
 
 class ProxyRow(Model):
@@ -78,8 +93,9 @@ class ProxyRow(Model):
 class ImageRule(Model):
     """What is published of the images that it matches: one of `action` and `wrap`."""
 
-    hosts: Globs = Field(
-        ("*",), description="Globs, any of which the origin's host must match, such as `*.sinaimg.cn`; `*` is any host."
+    hosts: Hosts = Field(
+        ("*",),
+        description="Globs, any of which the origin's host must match, such as `*.sinaimg.cn`, without a port; `*` is any host.",
     )
     sources: Globs = Field((), description="Globs for names of sources whose posts it is for; empty: all.")
     feeds: Globs = Field((), description="Globs for slugs of feeds it is for, such as `category/*`; empty: all.")
@@ -101,8 +117,10 @@ class ImageRule(Model):
 
     @model_validator(mode="after")
     def _does_one_thing(self) -> ImageRule:
-        if (self.action is None) == (self.wrap is None):
+        if self.action is None and self.wrap is None:
             raise ValueError("needs one of `action` and `wrap`")
+        if self.action is not None and self.wrap is not None:
+            raise ValueError("has both `action` and `wrap`, and does one thing")
         signed = signed_parts(self.wrap or "")
         if signed and self.key is None:
             raise ValueError(f"needs a `key` to sign {{{signed[0]}}} with")
@@ -120,8 +138,8 @@ class ImageRule(Model):
 class ImageHeaders(Model):
     """What the servers of images are told that answer nobody else."""
 
-    hosts: Globs = Field(description="Globs for hosts.")
-    referer: HttpUrl | Literal[""] = Field("", description="The page that they want to be asked from; empty: none.")
+    hosts: Hosts = Field(description="Globs for hosts, without ports.")
+    referer: Referer = Field("", description="The page that they want to be asked from; empty: none.")
     user_agent: str = Field(
         "", max_length=300, description="The browser that they want to be asked by; empty: our own."
     )
@@ -170,7 +188,9 @@ class Images(Model):
         "may be plain, percent-encoded, base64 or hexadecimal. It is taken off wherever it still stands.",
     )
     key: Annotated[SecretStr, AfterValidator(_key)] | None = Field(
-        None, description="What the URLs of our own proxy are signed with; by default a key that the store keeps."
+        None,
+        description="What the URLs of our own proxy are signed with; by default a key that the store keeps. With another key, the "
+        "images of posts that readers have already show no more.",
     )
     max_bytes: int = Field(20_971_520, gt=0, le=1_000_000_000, description="Largest image fetched, in bytes.")
     headers: tuple[ImageHeaders, ...] = Field(

@@ -138,6 +138,7 @@ class Way(NamedTuple):
     url: str
     unwrapped: tuple[str, ...]  # the names of proxies, outermost first
     is_ours: bool  # whether something that we put in front was taken off, too
+    passed: tuple[Rule, ...]  # rules that match and could not do their job
     made: Published
 
 
@@ -150,7 +151,10 @@ def ways_of(
     for url in urls:
         found = proxy_table(said.images).unwrap(url)
         made = policy.publish(found.origin, source=source, feed=feed)
-        ways.append(Way(url, found.rules, made.origin != found.origin, made))
+        matching = list(policy.matching(made.origin, source, feed))
+        names = [rule.name for rule in matching]
+        passed = matching[: names.index(made.rule)] if made.rule in names else matching
+        ways.append(Way(url, found.rules, made.origin != found.origin, tuple(passed), made))
     return ways
 
 

@@ -287,3 +287,12 @@ def test_image_tells_by_which_rule_it_is_published(aggregator, config):
     assert signed["published"].startswith("https://feeds.example.com/img/")
     [again] = json.loads(aggregator("image", "-c", config, "--source", "blog", "--json", signed["published"]).out)
     assert again == {**signed, "url": signed["published"]}
+
+
+def test_image_tells_which_rules_could_not_do_their_job(aggregator, config):
+    rules = "images: {rules: [{action: mirror}, {wrap: 'https://i0.wp.com/{host}{path}?ssl=1'}]}\n"
+    config.write_text(CONFIG + rules)
+    said = aggregator("image", "-c", config, "http://o.example.com/a.png").out
+    assert "passed on  by images.rules[0] (mirror): there is no copy, or none yet" in said
+    assert "passed on  by images.rules[1] (wrap): its template cannot hold this URL" in said
+    assert "by         no rule: it is linked to" in said

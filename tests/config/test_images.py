@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from aggregator.config.images import ImageProxy, ImageRule, Images
+from aggregator.config.images import ImageHeaders, ImageProxy, ImageRule, Images
 
 KEY = "0123456789abcdef"
 
@@ -19,7 +19,20 @@ def test_a_rule_does_one_thing():
     assert ImageRule(action="drop").hosts == ("*",)
     assert ImageRule(hosts="*.sinaimg.cn", wrap="https://wsrv.nl/?url={href:q}").hosts == ("*.sinaimg.cn",)
     assert fault() == "needs one of `action` and `wrap`"
-    assert fault(action="link", wrap="https://p.example/{href}") == "needs one of `action` and `wrap`"
+    assert "has both `action` and `wrap`" in fault(action="link", wrap="https://p.example/{href}")
+
+
+@pytest.mark.parametrize("hosts", [[], "", "https://e.example/", "e.example:8080", ["e.example", "e.example/a"]])
+def test_what_no_host_can_match_is_refused(hosts):
+    assert "host" in fault(action="link", hosts=hosts)
+
+
+def test_a_referer_is_a_url_or_none_at_all():
+    assert ImageHeaders(hosts="e.example", referer="").referer == ""
+    with pytest.raises(ValidationError) as caught:
+        ImageHeaders(hosts="e.example", referer="e.example")
+    [error] = caught.value.errors()
+    assert error["loc"] == ("referer",)
 
 
 @pytest.mark.parametrize(
