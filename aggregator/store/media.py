@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, exists, func, select, update
@@ -22,6 +22,7 @@ from aggregator.store.upsert import insert_rows
 
 DIRECTORY = "media"
 _CHUNK = 500  # ids in one statement
+_LONGEST_WAIT = timedelta(days=31)  # nothing waits longer: what says so was written while the clock was wrong
 _CURSOR = "media"  # the setting that says which posts were looked at: by which rules, and how far
 
 
@@ -120,9 +121,8 @@ class Media:
         """
         place = func.row_number().over(partition_by=media.c.host, order_by=(media.c.newest.desc(), media.c.id))
         columns = (media.c.id, media.c.origin, media.c.host, media.c.failures)
-        found = (
-            select(*columns, media.c.newest, place.label("place")).where(media.c.not_before <= stamp(now)).subquery()
-        )
+        has_waited = (media.c.not_before <= stamp(now)) | (media.c.not_before > stamp(now + _LONGEST_WAIT))
+        found = select(*columns, media.c.newest, place.label("place")).where(has_waited).subquery()
         query = select(*(found.c[column.name] for column in columns)).where(found.c.place <= per_host)
         rows = self._connection.execute(query.order_by(found.c.place, found.c.newest.desc(), found.c.id).limit(most))
         return [Due(*row) for row in rows]

@@ -81,6 +81,16 @@ def test_what_failed_is_due_again_later(store):
         assert tx.media.figures() == MediaFigures(failed=1)
 
 
+def test_what_was_put_off_while_the_clock_was_years_ahead_is_due(store):
+    post = a_post("a")
+    put(store, post)
+    refer(store, {post: [CAT, DOG]})
+    with store.write() as tx:
+        tx.media.missed([Missed(media_id(CAT), 1, NOON + timedelta(days=3657), "answered 404 Not Found")])
+        tx.media.missed([Missed(media_id(DOG), 2, NOON + timedelta(days=30), "answered 404 Not Found")])
+    assert due(store) == [CAT]
+
+
 def test_images_of_new_posts_and_of_every_host_come_first(store):
     old, new = a_post("a"), a_post("a", published=NOON + timedelta(days=9))
     put(store, old, new)
