@@ -181,7 +181,8 @@ class Engine:
             if not wants_copies(config):
                 self._mirror = None
                 return
-            made_of = (self._gate, config.images, config.fetch, config.site, config.output)
+            kept = (config.images, config.fetch, config.site, config.output, config.feeds, config.by_category)
+            made_of = (self._gate, *kept)
             if self._mirror is None or self._mirror[0] != made_of:
                 self._mirror = (made_of, self._make_mirror(config))
             self._observer.mirrored(self._mirror[1].run(RUN_S, self.ending))

@@ -476,6 +476,19 @@ def test_an_image_that_takes_long_holds_up_nothing(planet, web, engine):
     assert "/media/" in planet.items()[0]["content_html"]
 
 
+def test_another_choice_of_feeds_mirrors_the_images_of_their_posts(planet, web, engine, heard):
+    showing(planet, web, 1)
+    web.put(11, "/a.png", Reply(200, picture()))
+    planet.settings["images"] = {"rules": [{"action": "mirror", "feeds": "best"}]}
+    running = engine()
+    running.refresh_due()
+    running.mirror()
+    planet.settings["feeds"] = [{"slug": "best", "title": "Best"}]
+    running.reconfigure(planet.config)
+    running.mirror()
+    assert [result.copied for result in heard.images] == [0, 1]
+
+
 def test_another_configuration_mirrors_by_its_own_rules(planet, web, engine, heard):
     showing(planet, web, 1)
     web.put(11, "/a.png", Reply(200, picture()))

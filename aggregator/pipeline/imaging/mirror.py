@@ -24,6 +24,7 @@ from aggregator.pipeline.images import images_of, policy_of
 from aggregator.pipeline.imaging.copies import Copies
 from aggregator.pipeline.imaging.copying import Copying, Fetches, Outcome, Room
 from aggregator.pipeline.manners import Manners, PoliteGate
+from aggregator.pipeline.membership import OWN_PAGE, feeds_of
 from aggregator.pipeline.results import MirrorResult
 from aggregator.store.codec import digest
 from aggregator.store.media import DIRECTORY, Copy, File, Wanted
@@ -246,10 +247,13 @@ def make_mirror(
     with store.read() as tx:
         policy = policy_of(image_rules(config, tx), lambda _: None)
     ours = f"{config.site.base_url}{DIRECTORY}/"
+    # Without a rule for some feeds an image is in one what it is in all of them.
+    asks_feeds = any(rule.feeds for rule in config.images.rules)
+    feeds_of_post = feeds_of(config) if asks_feeds else lambda _: {OWN_PAGE}
 
     def origins(post: Post) -> Iterator[str]:
-        found = (url for url in images_of(post) if not url.startswith(ours))
-        return (policy.origin(url) for url in found if policy.wants_mirror(url, source=post.source))
+        found, feeds = (url for url in images_of(post) if not url.startswith(ours)), feeds_of_post(post)
+        return (policy.origin(url) for url in found if policy.wants_mirror(url, source=post.source, feeds=feeds))
 
     def fetcher(gate: PoliteGate) -> Fetches:
         from aggregator.pipeline.imaging.fetching import ImageFetcher  # noqa: PLC0415 - for runs that fetch an image
@@ -257,6 +261,10 @@ def make_mirror(
         return ImageFetcher(config, gate=gate)
 
     decides = config.images.model_dump_json(include={"rules", "unwrap", "proxies", "former_prefixes"})
+    if asks_feeds:
+        decides += config.model_dump_json(
+            include={"feeds": {"__all__": {"slug", "categories"}}, "by_category": {"enabled", "depth"}}
+        )
     rules = digest(decides, config.site.base_url)
     return Mirror(
         config, store, origins=origins, rules=rules, fetcher=fetcher, gate=gate, clock=clock, on_change=on_change
