@@ -38,6 +38,15 @@ class File(NamedTuple):
         return f"{DIRECTORY}/{self.hash[:2]}/{self.hash}.{self.suffix}"
 
 
+class Stray(NamedTuple):
+    """A file that is named like a copy, and that the store does not know: its media type, its size, and its time."""
+
+    file: File
+    type: str
+    bytes: int
+    written_at: int  # in seconds since 1970
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """An image that a post shows, of which a copy is wanted; `newest` is the post's date."""
@@ -228,6 +237,27 @@ class Media:
             values: dict[str, Any] = {name: bindparam(f"b_{name}") for name in names}
             values |= {"fetched_at": stamp(now), "failures": 0, "not_before": None, "error": ""}
             self._connection.execute(update(media).where(media.c.id == bindparam("b_id")).values(**values), rows)
+            # Taken up before: now that an origin is known for them, they are that one's.
+            found = [media_id(File(one.hash, one.suffix).path) for one in copies]
+            self._connection.execute(delete(media).where(media.c.id.in_(found), media.c.host == ""))
+
+    def take_up(self, strays: Sequence[Stray]) -> None:
+        """Remembers files as copies that no post shows; what they are copies of is for whoever fetches the same bytes to say."""
+        rows = [
+            {
+                "id": media_id(file.path),
+                "origin": file.path,
+                "host": "",
+                "newest": 0,
+                "hash": file.hash,
+                "suffix": file.suffix,
+                "type": kind,
+                "bytes": size,
+                "fetched_at": written_at,
+            }
+            for file, kind, size, written_at in strays
+        ]
+        insert_rows(self._connection, media, rows)
 
     def missed(self, missed: Sequence[Missed]) -> None:
         """Remembers why images could not be copied, and when they may be asked for again."""

@@ -76,7 +76,7 @@ class Mirror:
         Whatever goes wrong is in the result: what is published does not depend on it.
         """
         result = MirrorResult()
-        if self._rests_until is not None and self._clock() < self._rests_until:
+        if _is_to_come(self._rests_until, self._clock(), _REST):
             return result
         try:
             self._run(within_s, ending or threading.Event(), result)
@@ -91,10 +91,10 @@ class Mirror:
         until = time.monotonic() + within_s
         if self._is_first:
             self._remove_leaving()
-        has_lost = self._find_lost()
+        has_moved = self._take_stock()
         has_news = self._look(until - within_s / 2, ending)  # there may be so many that nothing would ever be fetched
         self._fetch(until, ending, result)
-        if not ending.is_set() and (self._is_first or has_lost or has_news or result.copied):
+        if not ending.is_set() and (self._is_first or has_moved or has_news or result.copied):
             self._make_room(result)
             self._note_standing()
             self._is_first = False
@@ -125,7 +125,7 @@ class Mirror:
     def _fetch(self, until: float, ending: threading.Event, result: MirrorResult) -> None:
         """Fetches what is due, a choice of images at a time."""
         now = self._clock()
-        if self._full_until is not None and now < self._full_until:
+        if _is_to_come(self._full_until, now, _FULL_FOR):
             return
         with self._store.read() as tx:
             due = tx.media.due(now, _IMAGES, _PER_HOST)
@@ -181,14 +181,21 @@ class Mirror:
 
     # -- files --------------------------------------------------------------------------------------------------------
 
-    def _find_lost(self) -> bool:
-        """Has images fetched again whose copies somebody removed, and their posts shown without them; whether names changed."""
+    def _take_stock(self) -> bool:
+        """Makes the store agree with the folder, where names in it changed since it was last left; whether any did.
+
+        Copies that somebody removed are fetched again, and their posts shown without them. Files of ours that the store does
+        not know, because it is another one now, count as copies that no post shows: they take room, and may make some.
+        """
         standing = self._copies.standing()
         with self._store.read() as tx:
             if tx.settings.get(_STANDING) == standing:
                 return False
             files = tx.media.files()
-        lost = self._copies.missing(files)
+        lost, strays = self._copies.compare(files)
+        if strays:
+            with self._store.write() as tx:
+                tx.media.take_up(strays)
         if lost:
             with self._store.write() as tx:
                 is_shown = tx.posts.show_anew(tx.media.lost(lost))
@@ -231,6 +238,11 @@ class Mirror:
             self._copies.remove(file for file in leaving if file not in held)
             with self._store.write() as tx:
                 tx.media.left()
+
+
+def _is_to_come(moment: datetime | None, now: datetime, longest: timedelta) -> bool:
+    """Whether a moment is to be waited for; one that is further away was named while the clock was wrong."""
+    return moment is not None and now < moment <= now + longest
 
 
 def make_mirror(
