@@ -9,7 +9,7 @@ from aggregator.cli.logs import LogFormat
 from aggregator.cli.run_report import RunReport
 from aggregator.config.models import Config
 from aggregator.errors import LockHeld
-from aggregator.pipeline.results import FeedResult, SourceResult
+from aggregator.pipeline.results import FeedResult, MirrorResult, SourceResult
 from aggregator.schedule.handover import hand_over, socket_path
 from aggregator.schedule.once import Order, RunResult
 
@@ -33,6 +33,10 @@ class _Heard:
         """A feed was regenerated."""
         self.result.feeds.append(result)
         self._report.feed(result)
+
+    def mirrored(self, result: MirrorResult) -> None:
+        """Images were fetched; what there is to say of them comes at the end."""
+        self.result.images = result
 
 
 def run_by_daemon(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import translate
 from typing import NamedTuple
@@ -47,12 +47,12 @@ class Rule:
         for name, globs in (("_hosts", hosts), ("_sources", self.sources), ("_feeds", self.feeds)):
             object.__setattr__(self, name, _any_of(globs))
 
-    def is_for(self, host: str, source: str, feed: str | None) -> bool:
-        """Whether it is for images of this host, in posts of this source, in this feed; None: in some feed or other."""
+    def is_for(self, host: str, source: str, feed: str) -> bool:
+        """Whether it is for images of this host, in posts of this source, in this feed."""
         return (
             (self._hosts is None or self._hosts.match(host) is not None)
             and (self._sources is None or self._sources.match(source) is not None)
-            and (self._feeds is None or feed is None or self._feeds.match(feed) is not None)
+            and (self._feeds is None or self._feeds.match(feed) is not None)
         )
 
 
@@ -110,22 +110,23 @@ class Policy:
             origin = taken_off
         return None
 
-    def matching(self, origin: str, source: str, feed: str | None) -> Iterator[Rule]:
-        """The rules that are for an image, in order; for one in any feed, where `feed` is None."""
+    def matching(self, origin: str, source: str, feed: str) -> Iterator[Rule]:
+        """The rules that are for an image, in order."""
         found = _HOST.match(origin)
         if found is not None:
             host = found[1].lower().rstrip(".")
             yield from (rule for rule in self._rules if rule.is_for(host, source, feed))
 
-    def wants_mirror(self, url: str, *, source: str) -> bool:
-        """Whether a copy of an image may be published, in whatever feed: no rule before decides otherwise in all of them."""
+    def wants_mirror(self, url: str, *, source: str, feeds: Collection[str]) -> bool:
+        """Whether a copy of an image would be published in any of these feeds, of which an empty one is the post's own page."""
         origin = self._origin(url)
-        if origin is None:
-            return False
-        for rule in self.matching(origin, source, None):
+        return origin is not None and any(self._comes_to_mirror(origin, source, feed) for feed in feeds)
+
+    def _comes_to_mirror(self, origin: str, source: str, feed: str) -> bool:
+        for rule in self.matching(origin, source, feed):
             if rule.action == "mirror":
                 return True
-            if not rule.feeds and (rule.action == "drop" or self._made(rule, origin) is not None):
+            if rule.action == "drop" or self._made(rule, origin) is not None:
                 return False
         return False
 

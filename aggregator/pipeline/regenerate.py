@@ -217,10 +217,14 @@ def _recipe(feed: Feed, config: Config, images: ImageRules) -> str:
     return digest(version(), repr(feed), repr(site_of(config)), str(config.output), images.recipe(feed.slug))
 
 
-def _configured(config: Config, secret: Mapping[str, str | None]) -> Iterator[Feed]:
+def listed_in(config: Config) -> Sequence[FeedConfig]:
     """The feeds that the configuration lists, with the one of all posts first unless it is listed itself."""
-    listed = config.feeds if any(feed.slug == ALL.slug for feed in config.feeds) else (ALL, *config.feeds)
-    for feed in listed:
+    return config.feeds if any(feed.slug == ALL.slug for feed in config.feeds) else (ALL, *config.feeds)
+
+
+def _configured(config: Config, secret: Mapping[str, str | None]) -> Iterator[Feed]:
+    """What the configuration lists, without the private feeds that have no token yet."""
+    for feed in listed_in(config):
         token = secret.get(feed.slug)
         if feed.private and token is None:
             continue  # until `house` has given it one

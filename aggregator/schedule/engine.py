@@ -55,15 +55,15 @@ class Listener(Protocol):
     def feed(self, result: FeedResult) -> None:
         """A feed was regenerated."""
 
+    def mirrored(self, result: MirrorResult) -> None:
+        """Images were looked for, and perhaps fetched."""
+
 
 class Observer(Listener, Protocol):
     """Who is told of all that an engine does."""
 
     def published(self, results: Sequence[FeedResult]) -> None:
         """A regeneration came to its end, with these results."""
-
-    def mirrored(self, result: MirrorResult) -> None:
-        """Images were looked for, and perhaps fetched."""
 
 
 class Engine:
@@ -172,19 +172,22 @@ class Engine:
         if Regenerator(self._config, self.store, self._workers).release(self.now()):
             self.wishes.wish(SAVED_S)
 
-    def mirror(self) -> None:
-        """Fetches images that are to be mirrored, for a minute; nothing where that is under way. Their feeds follow."""
+    def mirror(self) -> MirrorResult | None:
+        """Fetches images that are to be mirrored, for a minute; None where that is under way, or none are. Their feeds follow."""
         if not self._mirroring.acquire(blocking=False):
-            return
+            return None
         try:
             config = self._config
             if not wants_copies(config):
                 self._mirror = None
-                return
-            made_of = (self._gate, config.images, config.fetch, config.site, config.output)
+                return None
+            kept = (config.images, config.fetch, config.site, config.output, config.feeds, config.by_category)
+            made_of = (self._gate, *kept)
             if self._mirror is None or self._mirror[0] != made_of:
                 self._mirror = (made_of, self._make_mirror(config))
-            self._observer.mirrored(self._mirror[1].run(RUN_S, self.ending))
+            result = self._mirror[1].run(RUN_S, self.ending)
+            self._observer.mirrored(result)
+            return result
         finally:
             self._mirroring.release()
 
@@ -298,8 +301,8 @@ class Engine:
         if not order.force and (why := self.withheld()):
             tell.feed(FeedResult("", error=why))
             return
-        if order.refresh:
-            self.mirror()
+        if order.refresh and (images := self.mirror()):
+            tell.mirrored(images)
         try:
             for made in self.regenerate(order.feeds, force=order.force):
                 tell.feed(made)

@@ -1,7 +1,7 @@
 """How `aggregator run` hands its work to a daemon that holds the lock: a socket on this machine, a line of JSON each way.
 
     run     {"config": "/srv/config/aggregator.yaml", "order": {"every_source": true, …}}
-    daemon  {"taken": true}  {"source": {…}}  {"feed": {…}}  …  {"done": true}      or  {"refused": "why"}
+    daemon  {"taken": true}  {"source": {…}}  {"images": {…}}  {"feed": {…}}  …  {"done": true}      or  {"refused": "why"}
 
 Whoever may write to the socket may have the daemon work, which is its own user: the socket's mode says so.
 """
@@ -27,7 +27,7 @@ from sqlalchemy import make_url
 
 from aggregator.config.models import Config
 from aggregator.errors import AggregatorError
-from aggregator.pipeline.results import FeedResult, SourceResult
+from aggregator.pipeline.results import FeedResult, MirrorResult, SourceResult
 from aggregator.schedule.engine import Listener
 from aggregator.schedule.once import Order
 from aggregator.store.codec import digest
@@ -147,6 +147,10 @@ class _Teller:
         """A feed was regenerated."""
         self.say({"feed": asdict(result)})
 
+    def mirrored(self, result: MirrorResult) -> None:
+        """Images were fetched."""
+        self.say({"images": asdict(result)})
+
     def say(self, message: dict[str, Any]) -> None:
         """Sends one message on a line; whoever did not take one is told nothing more, because he has half a line."""
         if self._is_gone:
@@ -180,6 +184,8 @@ def hand_over(path: Path, config_file: Path, order: Order, listener: Listener) -
                 listener.source(_source(said["source"]))
             elif "feed" in said:
                 listener.feed(_feed(said["feed"]))
+            elif "images" in said:
+                listener.mirrored(MirrorResult(**said["images"]))
             else:
                 return None if said.get("done") else str(said.get("refused"))
         return "it ended before the work was done"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, exists, func, select, update
@@ -22,6 +22,7 @@ from aggregator.store.upsert import insert_rows
 
 DIRECTORY = "media"
 _CHUNK = 500  # ids in one statement
+_LONGEST_WAIT = timedelta(days=31)  # nothing waits longer: what says so was written while the clock was wrong
 _CURSOR = "media"  # the setting that says which posts were looked at: by which rules, and how far
 
 
@@ -35,6 +36,15 @@ class File(NamedTuple):
     def path(self) -> str:
         """Where it lies below the output: 256 folders hold a million files well."""
         return f"{DIRECTORY}/{self.hash[:2]}/{self.hash}.{self.suffix}"
+
+
+class Stray(NamedTuple):
+    """A file that is named like a copy, and that the store does not know: its media type, its size, and its time."""
+
+    file: File
+    type: str
+    bytes: int
+    written_at: int  # in seconds since 1970
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +83,7 @@ class Missed:
     """An image that could not be copied: why, how often in a row, and when it may be asked for again."""
 
     id: int
+    origin: str
     failures: int
     not_before: datetime
     error: str
@@ -120,9 +131,8 @@ class Media:
         """
         place = func.row_number().over(partition_by=media.c.host, order_by=(media.c.newest.desc(), media.c.id))
         columns = (media.c.id, media.c.origin, media.c.host, media.c.failures)
-        found = (
-            select(*columns, media.c.newest, place.label("place")).where(media.c.not_before <= stamp(now)).subquery()
-        )
+        has_waited = (media.c.not_before <= stamp(now)) | (media.c.not_before > stamp(now + _LONGEST_WAIT))
+        found = select(*columns, media.c.newest, place.label("place")).where(has_waited).subquery()
         query = select(*(found.c[column.name] for column in columns)).where(found.c.place <= per_host)
         rows = self._connection.execute(query.order_by(found.c.place, found.c.newest.desc(), found.c.id).limit(most))
         return [Due(*row) for row in rows]
@@ -228,6 +238,27 @@ class Media:
             values: dict[str, Any] = {name: bindparam(f"b_{name}") for name in names}
             values |= {"fetched_at": stamp(now), "failures": 0, "not_before": None, "error": ""}
             self._connection.execute(update(media).where(media.c.id == bindparam("b_id")).values(**values), rows)
+            # Taken up before: now that an origin is known for them, they are that one's.
+            found = [media_id(File(one.hash, one.suffix).path) for one in copies]
+            self._connection.execute(delete(media).where(media.c.id.in_(found), media.c.host == ""))
+
+    def take_up(self, strays: Sequence[Stray]) -> None:
+        """Remembers files as copies that no post shows; what they are copies of is for whoever fetches the same bytes to say."""
+        rows = [
+            {
+                "id": media_id(file.path),
+                "origin": file.path,
+                "host": "",
+                "newest": 0,
+                "hash": file.hash,
+                "suffix": file.suffix,
+                "type": kind,
+                "bytes": size,
+                "fetched_at": written_at,
+            }
+            for file, kind, size, written_at in strays
+        ]
+        insert_rows(self._connection, media, rows)
 
     def missed(self, missed: Sequence[Missed]) -> None:
         """Remembers why images could not be copied, and when they may be asked for again."""

@@ -267,8 +267,8 @@ media = Table(
     "media",
     metadata,
     Column("id", BigInteger, primary_key=True, autoincrement=False),  # a hash of the origin: no index takes 8 KB of URL
-    Column("origin", Text, nullable=False),
-    Column("host", Text, nullable=False),  # of the origin
+    Column("origin", Text, nullable=False),  # of a file that was found, and nobody knows what of: its path
+    Column("host", Text, nullable=False),  # of the origin; empty: it is a path
     Column("newest", BigInteger, nullable=False),  # date of the newest post that shows it: those are fetched first
     Column("hash", Text, nullable=False, server_default=""),  # of the copy's bytes, its name; empty: there is no copy
     Column("suffix", Text, nullable=False, server_default=""),

@@ -68,7 +68,7 @@ def test_what_no_post_may_show_stays_behind_whatever_made_it_look_like_ours():
     hidden = WESERV.wrap("http://192.168.1.1/reboot")
     rules = policy(Rule("0", "wrap", template=WESERV), Rule("1", "mirror"), read=lambda _: None)
     assert rules.publish(hidden, source="blog") == Published(hidden, hidden)
-    assert not rules.wants_mirror(hidden, source="blog")
+    assert not rules.wants_mirror(hidden, source="blog", feeds=[""])
 
 
 def test_more_of_ours_than_anybody_wraps_stays_whole():
@@ -92,15 +92,28 @@ def test_our_own_copies_stay_as_they_are():
     assert rules.publish(own, source="blog") == Published(own, own)
 
 
-def test_an_image_is_mirrored_where_a_mirror_rule_may_come_to_it():
+def is_mirrored(*rules, url=URL, feeds=("", "all")):
+    return policy(*rules).wants_mirror(url, source="blog", feeds=feeds)
+
+
+def test_an_image_is_mirrored_where_a_mirror_rule_comes_to_it():
     mirror = Rule("m", "mirror")
-    assert policy(mirror).wants_mirror(URL, source="blog")
-    assert policy(Rule("0", "link", hosts=("e.example",)), mirror).wants_mirror(URL, source="blog")
-    assert policy(Rule("0", "link", feeds=("all",)), mirror).wants_mirror(URL, source="blog")
-    assert policy(Rule("0", "wrap", template=PHOTON), mirror).wants_mirror(f"{URL}?x=1", source="blog")
-    assert not policy(Rule("0", "wrap", template=PHOTON), mirror).wants_mirror(URL, source="blog")
-    assert not policy(Rule("0", "drop"), mirror).wants_mirror(URL, source="blog")
-    assert not policy(Rule("0", "mirror", sources=("other",))).wants_mirror(URL, source="blog")
+    assert is_mirrored(mirror)
+    assert is_mirrored(Rule("0", "link", hosts=("e.example",)), mirror)
+    assert is_mirrored(Rule("0", "wrap", template=PHOTON), mirror, url=f"{URL}?x=1")
+    assert not is_mirrored(Rule("0", "wrap", template=PHOTON), mirror)
+    assert not is_mirrored(Rule("0", "drop"), mirror)
+    assert not is_mirrored(Rule("0", "mirror", sources=("other",)))
+
+
+def test_an_image_is_mirrored_where_that_is_for_one_of_the_feeds_that_its_post_is_in():
+    mirror = Rule("m", "mirror")
+    favourites = Rule("0", "mirror", feeds=("favourites",))
+    assert is_mirrored(favourites, feeds=("", "all", "favourites"))
+    assert not is_mirrored(favourites)
+    assert is_mirrored(Rule("0", "link", feeds=("all",)), mirror)  # on the post's own page
+    assert not is_mirrored(Rule("0", "link", feeds=("all",)), mirror, feeds=("all",))
+    assert not is_mirrored(Rule("0", "link", feeds=("all",)), Rule("1", "drop", feeds=("",)), mirror)
 
 
 _rules = st.lists(

@@ -454,6 +454,17 @@ def test_copies_of_images_come_after_what_is_published_and_their_feeds_follow(pl
     assert len(web.asks(11)) == len(web.asks(12)) == 1
 
 
+def test_a_run_that_is_handed_over_is_told_of_the_images_that_were_copied_for_it(planet, web, engine):
+    showing(planet, web, 1)
+    web.put(11, "/a.png", Reply(200, picture()))
+    running, other = engine(), Heard()
+    running.run(Order(), other)
+    assert [result.in_words for result in other.images] == ["images: 1 mirrored"]
+    assert "/media/" in planet.items()[0]["content_html"]
+    running.run(Order(refresh=False), other)
+    assert len(other.images) == 1
+
+
 def test_an_image_that_takes_long_holds_up_nothing(planet, web, engine):
     showing(planet, web, 1)
     begun, released = threading.Event(), threading.Event()
@@ -474,6 +485,19 @@ def test_an_image_that_takes_long_holds_up_nothing(planet, web, engine):
     assert not thread.is_alive()
     running.publish()
     assert "/media/" in planet.items()[0]["content_html"]
+
+
+def test_another_choice_of_feeds_mirrors_the_images_of_their_posts(planet, web, engine, heard):
+    showing(planet, web, 1)
+    web.put(11, "/a.png", Reply(200, picture()))
+    planet.settings["images"] = {"rules": [{"action": "mirror", "feeds": "best"}]}
+    running = engine()
+    running.refresh_due()
+    running.mirror()
+    planet.settings["feeds"] = [{"slug": "best", "title": "Best"}]
+    running.reconfigure(planet.config)
+    running.mirror()
+    assert [result.copied for result in heard.images] == [0, 1]
 
 
 def test_another_configuration_mirrors_by_its_own_rules(planet, web, engine, heard):

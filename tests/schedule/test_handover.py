@@ -13,20 +13,21 @@ import pytest
 
 from aggregator.config.models import Config
 from aggregator.errors import LockHeld
-from aggregator.pipeline.results import FeedResult, SourceResult
+from aggregator.pipeline.results import FeedResult, MirrorResult, SourceResult
 from aggregator.schedule.handover import Taker, hand_over, socket_path
 from aggregator.schedule.once import Order
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 SOURCE = SourceResult("blog", new=3, how="files", until=NOON, warnings=["标题 is odd"])
 FEED = FeedResult("all", 3, 1700000000, ("all/rss.xml",), ("all/atom.xml",))
+IMAGES = MirrorResult(40, 2, 1, ["some images are not mirrored"])
 
 
 class Heard:
     def __init__(self):
         self.results = []
 
-    source = feed = lambda self, result: self.results.append(result)
+    source = feed = mirrored = lambda self, result: self.results.append(result)
 
 
 @pytest.fixture
@@ -39,6 +40,7 @@ def daemon(tmp_path):
         if order.force:
             raise LockHeld("aggregator daemon, which is ending")
         tell.source(SOURCE)
+        tell.mirrored(IMAGES)
         tell.feed(FEED)
 
     taker = Taker(tmp_path / "a.sock", do)
@@ -51,7 +53,7 @@ def daemon(tmp_path):
 def test_an_order_is_carried_out_and_its_results_are_told(daemon, tmp_path):
     heard, order = Heard(), Order(every_source=True, sources=("blog",), feeds=("category/新媒体",), refresh=False)
     assert hand_over(tmp_path / "a.sock", tmp_path / "a.yaml", order, heard) is None
-    assert heard.results == [SOURCE, FEED]
+    assert heard.results == [SOURCE, IMAGES, FEED]
     assert daemon.orders == [(tmp_path / "a.yaml", order)]
 
 

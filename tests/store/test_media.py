@@ -10,7 +10,7 @@ from builders import NOON, a_post, an_entry
 
 from aggregator.models import Mirrored, State
 from aggregator.store.following import BEGINNING, changed_after
-from aggregator.store.media import Copy, File, MediaFigures, Missed, Wanted, media_id
+from aggregator.store.media import Copy, File, MediaFigures, Missed, Stray, Wanted, media_id
 
 CAT, DOG = "https://one.example/cat.png", "https://two.example/dog.jpg"
 
@@ -73,12 +73,22 @@ def test_what_failed_is_due_again_later(store):
     put(store, post)
     refer(store, {post: [CAT]})
     with store.write() as tx:
-        tx.media.missed([Missed(media_id(CAT), 2, NOON + timedelta(hours=1), "answered 500\0\ud800")])
+        tx.media.missed([Missed(media_id(CAT), CAT, 2, NOON + timedelta(hours=1), "answered 500\0\ud800")])
     assert due(store) == []
     with store.read() as tx:
         (found,) = tx.media.due(NOON + timedelta(hours=1), 10, 10)
         assert (found.origin, found.host, found.failures) == (CAT, "one.example", 2)
         assert tx.media.figures() == MediaFigures(failed=1)
+
+
+def test_what_was_put_off_while_the_clock_was_years_ahead_is_due(store):
+    post = a_post("a")
+    put(store, post)
+    refer(store, {post: [CAT, DOG]})
+    with store.write() as tx:
+        tx.media.missed([Missed(media_id(CAT), CAT, 1, NOON + timedelta(days=3657), "answered 404 Not Found")])
+        tx.media.missed([Missed(media_id(DOG), DOG, 2, NOON + timedelta(days=30), "answered 404 Not Found")])
+    assert due(store) == [CAT]
 
 
 def test_images_of_new_posts_and_of_every_host_come_first(store):
@@ -141,6 +151,24 @@ def test_a_copy_that_goes_is_found_no_more_and_its_file_is_known_until_it_is_rem
     with store.write() as tx:
         tx.media.left()
     assert read(store, "leaving") == []
+
+
+def test_a_file_that_was_found_is_a_copy_that_nobody_shows_until_an_image_has_its_bytes(store):
+    post = a_post("a")
+    put(store, post)
+    refer(store, {post: [CAT]})
+    old, new = (File(f"{letter}0ffee" * 5 + "00", "png") for letter in "dc")
+    with store.write() as tx:
+        tx.media.take_up([Stray(new, "image/png", 10, 1_600_000_000), Stray(old, "image/png", 7, 1_500_000_000)])
+    assert read(store, "unshown") == [(old, 7), (new, 10)]
+    assert read(store, "figures") == MediaFigures(copies=2, bytes=17, waiting=1)
+    assert due(store) == [CAT]
+    copied(store, a_copy(CAT))
+    assert read(store, "unshown") == [(old, 7)]
+    with store.write() as tx:
+        assert tx.media.lost({old, new}) == {post.id}
+    assert due(store) == [CAT]  # what nobody knows the origin of is forgotten
+    assert read(store, "figures") == MediaFigures(waiting=1)
 
 
 def test_a_lost_copy_is_due_again_for_those_who_show_it(store):

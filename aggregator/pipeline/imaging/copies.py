@@ -11,6 +11,7 @@ import re
 import stat
 import threading
 from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -20,7 +21,7 @@ from aggregator.models import Document
 from aggregator.publish.manifest import is_inside
 from aggregator.publish.writer import Writer
 from aggregator.store.codec import digest
-from aggregator.store.media import DIRECTORY, File
+from aggregator.store.media import DIRECTORY, File, Stray
 
 # What is copied, by suffix: static hosts tell the type by it. SVG is not: only a server of ours serves it in a sandbox.
 TYPES = {kind.suffix: kind.type for kind in (PNG, JPEG, GIF, WEBP, AVIF, HEIC, BMP, ICO)}
@@ -79,10 +80,18 @@ class Copies:
         """Whether a copy is in its place."""
         return (self._output / file.path).is_file()
 
-    def missing(self, files: Iterable[File]) -> set[File]:
-        """Those of the files that are not there; reads 256 folders, however many files there are."""
-        there = {entry.name for folder in self._folders() for entry in _entries(folder.path)}
-        return {file for file in files if f"{file.hash}.{file.suffix}" not in there}
+    def compare(self, files: AbstractSet[File]) -> tuple[set[File], list[Stray]]:
+        """Those of the files that are not there, and those that are there beside them; reads 256 folders, however many files."""
+        missing, strays = set(files), []
+        for folder in self._folders():
+            is_ours = is_inside(self._output, Path(folder.path))
+            for entry in _entries(folder.path):
+                file = file_named(folder.name, entry.name)
+                if file in files:
+                    missing.discard(file)
+                elif file is not None and is_ours and (stray := _stray(file, entry)):
+                    strays.append(stray)
+        return missing, strays
 
     def remove(self, files: Iterable[File]) -> None:
         """Removes copies; those that are gone already, or cannot be removed, stay as they are."""
@@ -109,6 +118,14 @@ class Copies:
 
     def _folders(self) -> Iterator[os.DirEntry[str]]:
         return (entry for entry in _entries(self._folder) if _FOLDER.fullmatch(entry.name))
+
+
+def _stray(file: File, entry: os.DirEntry[str]) -> Stray | None:
+    with suppress(OSError):
+        found = entry.stat(follow_symlinks=False)
+        if stat.S_ISREG(found.st_mode):
+            return Stray(file, TYPES[file.suffix], found.st_size, int(found.st_mtime))
+    return None
 
 
 def _entries(folder: str | Path) -> list[os.DirEntry[str]]:

@@ -200,14 +200,14 @@ class Copying:
         """When an image is asked for again that could not be had: sooner where another time may help."""
         text, now = str(error), self._clock()
         if isinstance(error, AskedToWait):
-            return Missed(image.id, image.failures, error.until, text)
+            return Missed(image.id, image.origin, image.failures, error.until, text)
         is_answer = isinstance(error, HttpStatus | NotAnImage | TooLarge | Refused)
         self._silent[image.host] = 0 if is_answer else self._silent[image.host] + 1
         if isinstance(error, HttpStatus):
             self._manners.heed(error, now)
             until = self._manners.wait_of(error.host, now)
             if until is not None:
-                return Missed(image.id, image.failures, until, text)
+                return Missed(image.id, image.origin, image.failures, until, text)
         if is_answer and not _may_pass(error):
             return self._missed(image, WEEK_S if not image.failures else _MONTH_S, text)
         if image.failures >= _GIVEN_UP_AFTER:
@@ -215,11 +215,11 @@ class Copying:
         return self._missed(image, max(_HOUR_S, backoff(image.failures + 1, _HOUR_S, self._random)), text)
 
     def _missed(self, image: Due, wait_s: float, text: str) -> Missed:
-        return Missed(image.id, image.failures + 1, self._clock() + timedelta(seconds=wait_s), text)
+        return Missed(image.id, image.origin, image.failures + 1, self._clock() + timedelta(seconds=wait_s), text)
 
     def _put_off(self, image: Due, wait_s: float, text: str) -> Missed:
         """For later, through no fault of the image's own."""
-        return Missed(image.id, image.failures, self._clock() + timedelta(seconds=wait_s), text)
+        return Missed(image.id, image.origin, image.failures, self._clock() + timedelta(seconds=wait_s), text)
 
 
 def _may_pass(error: FetchError) -> bool:

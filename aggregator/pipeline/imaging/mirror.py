@@ -16,7 +16,7 @@ from itertools import islice
 
 from aggregator.config.models import Config
 from aggregator.errors import AggregatorError
-from aggregator.ingest.feedurls import host_of
+from aggregator.ingest.feedurls import host_of, safe_url
 from aggregator.ingest.gate import Gate
 from aggregator.models import Post
 from aggregator.pipeline.imagerules import image_rules, is_proxied, signing_key
@@ -24,6 +24,7 @@ from aggregator.pipeline.images import images_of, policy_of
 from aggregator.pipeline.imaging.copies import Copies
 from aggregator.pipeline.imaging.copying import Copying, Fetches, Outcome, Room
 from aggregator.pipeline.manners import Manners, PoliteGate
+from aggregator.pipeline.membership import OWN_PAGE, feeds_of
 from aggregator.pipeline.results import MirrorResult
 from aggregator.store.codec import digest
 from aggregator.store.media import DIRECTORY, Copy, File, Wanted
@@ -35,6 +36,7 @@ _IMAGES = 2_048  # of which is decided together in which order they are asked fo
 _IN_A_POST = 500  # images of one post; what is beyond is not copied
 _PER_HOST = 128  # … and of one host: what it can give in a minute
 _REST = timedelta(minutes=5)  # after something went wrong
+_NAMED = 20  # failures in one go that are named; `check --images` tells of all
 _FULL_FOR = timedelta(hours=1)  # before it is tried again whether there is room
 _STANDING = "media folder"  # the setting that says what the folder looked like when it was last left
 
@@ -75,7 +77,7 @@ class Mirror:
         Whatever goes wrong is in the result: what is published does not depend on it.
         """
         result = MirrorResult()
-        if self._rests_until is not None and self._clock() < self._rests_until:
+        if _is_to_come(self._rests_until, self._clock(), _REST):
             return result
         try:
             self._run(within_s, ending or threading.Event(), result)
@@ -90,10 +92,10 @@ class Mirror:
         until = time.monotonic() + within_s
         if self._is_first:
             self._remove_leaving()
-        has_lost = self._find_lost()
+        has_moved = self._take_stock()
         has_news = self._look(until - within_s / 2, ending)  # there may be so many that nothing would ever be fetched
         self._fetch(until, ending, result)
-        if not ending.is_set() and (self._is_first or has_lost or has_news or result.copied):
+        if not ending.is_set() and (self._is_first or has_moved or has_news or result.copied):
             self._make_room(result)
             self._note_standing()
             self._is_first = False
@@ -124,7 +126,7 @@ class Mirror:
     def _fetch(self, until: float, ending: threading.Event, result: MirrorResult) -> None:
         """Fetches what is due, a choice of images at a time."""
         now = self._clock()
-        if self._full_until is not None and now < self._full_until:
+        if _is_to_come(self._full_until, now, _FULL_FOR):
             return
         with self._store.read() as tx:
             due = tx.media.due(now, _IMAGES, _PER_HOST)
@@ -174,20 +176,30 @@ class Mirror:
             tx.media.missed(missed)
             is_shown = tx.posts.show_anew(tx.media.shown_by([one.id for one in copies]))
         result.copied += len(copies)
+        failed = [one for one in missed if one.failures]  # the others are only put off
+        named = max(_NAMED - result.failed, 0)
+        result.warnings += [f"image {safe_url(one.origin)}: {one.error}" for one in failed[:named]]
         result.failed += len(missed)
         if is_shown:
             self._on_change()
 
     # -- files --------------------------------------------------------------------------------------------------------
 
-    def _find_lost(self) -> bool:
-        """Has images fetched again whose copies somebody removed, and their posts shown without them; whether names changed."""
+    def _take_stock(self) -> bool:
+        """Makes the store agree with the folder, where names in it changed since it was last left; whether any did.
+
+        Copies that somebody removed are fetched again, and their posts shown without them. Files of ours that the store does
+        not know, because it is another one now, count as copies that no post shows: they take room, and may make some.
+        """
         standing = self._copies.standing()
         with self._store.read() as tx:
             if tx.settings.get(_STANDING) == standing:
                 return False
             files = tx.media.files()
-        lost = self._copies.missing(files)
+        lost, strays = self._copies.compare(files)
+        if strays:
+            with self._store.write() as tx:
+                tx.media.take_up(strays)
         if lost:
             with self._store.write() as tx:
                 is_shown = tx.posts.show_anew(tx.media.lost(lost))
@@ -232,6 +244,11 @@ class Mirror:
                 tx.media.left()
 
 
+def _is_to_come(moment: datetime | None, now: datetime, longest: timedelta) -> bool:
+    """Whether a moment is to be waited for; one that is further away was named while the clock was wrong."""
+    return moment is not None and now < moment <= now + longest
+
+
 def make_mirror(
     config: Config,
     store: Store,
@@ -246,10 +263,13 @@ def make_mirror(
     with store.read() as tx:
         policy = policy_of(image_rules(config, tx), lambda _: None)
     ours = f"{config.site.base_url}{DIRECTORY}/"
+    # Without a rule for some feeds an image is in one what it is in all of them.
+    asks_feeds = any(rule.feeds for rule in config.images.rules)
+    feeds_of_post = feeds_of(config) if asks_feeds else lambda _: {OWN_PAGE}
 
     def origins(post: Post) -> Iterator[str]:
-        found = (url for url in images_of(post) if not url.startswith(ours))
-        return (policy.origin(url) for url in found if policy.wants_mirror(url, source=post.source))
+        found, feeds = (url for url in images_of(post) if not url.startswith(ours)), feeds_of_post(post)
+        return (policy.origin(url) for url in found if policy.wants_mirror(url, source=post.source, feeds=feeds))
 
     def fetcher(gate: PoliteGate) -> Fetches:
         from aggregator.pipeline.imaging.fetching import ImageFetcher  # noqa: PLC0415 - for runs that fetch an image
@@ -257,6 +277,10 @@ def make_mirror(
         return ImageFetcher(config, gate=gate)
 
     decides = config.images.model_dump_json(include={"rules", "unwrap", "proxies", "former_prefixes"})
+    if asks_feeds:
+        decides += config.model_dump_json(
+            include={"feeds": {"__all__": {"slug", "categories"}}, "by_category": {"enabled", "depth"}}
+        )
     rules = digest(decides, config.site.base_url)
     return Mirror(
         config, store, origins=origins, rules=rules, fetcher=fetcher, gate=gate, clock=clock, on_change=on_change

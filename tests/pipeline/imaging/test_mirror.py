@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import shutil
 import threading
@@ -326,6 +327,40 @@ def test_without_room_new_images_are_left_out_and_it_is_said_once(farm):
     assert len(farm.web.asks(2)) == asked  # it is full to the brim, so nothing is asked for
 
 
+def test_copies_that_a_lost_store_knew_are_found_again_and_the_oldest_make_room(farm):
+    for number, (name, body) in enumerate({"cat": CAT, "dog": DOG, "emu": EMU}.items()):
+        farm.post(farm.serve(2, f"/{name}.png", body))
+        farm.run()
+        file = farm.planet.output / path_of(body, {"cat": "png", "dog": "jpg", "emu": "webp"}[name])
+        os.utime(file, (number, number))
+    assert len(farm.files()) == 3
+    farm.planet.lose_store()
+    new = picture("PNG", (64, 64))
+    cat, other = farm.serve(2, "/cat.png", CAT), farm.serve(2, "/new.png", new)
+    farm.post(cat, other)
+    farm.start(mirror_bytes=len(CAT) + len(EMU) + len(new))
+    assert farm.run().in_words == "images: 2 mirrored, 1 removed"
+    assert sorted(farm.files().values()) == sorted([CAT, EMU, new])  # the oldest is shown, the next one is not
+    assert farm.find(cat) is not None
+    (farm.planet.output / path_of(DOG, "jpg")).parent.mkdir(exist_ok=True)
+    (farm.planet.output / path_of(DOG, "jpg")).write_bytes(DOG)  # put back, in the middle of a process
+    os.utime(farm.planet.output / path_of(DOG, "jpg"), (1, 1))
+    assert farm.run().removed == 1
+    assert sum(map(len, farm.files().values())) <= farm.planet.config.images.mirror_bytes
+
+
+def test_an_hour_without_room_that_began_while_the_clock_was_ahead_is_over(farm):
+    farm.start(mirror_bytes=len(DOG))
+    post = farm.post(farm.serve(2, "/dog.png", DOG))
+    farm.run()
+    farm.post(farm.serve(2, "/cat.png", CAT))
+    farm.now += timedelta(days=3650)
+    assert farm.run().warnings
+    farm.now -= timedelta(days=3650)
+    farm.withdraw(post)
+    assert farm.run().copied == 1
+
+
 def test_an_output_that_cannot_be_written_is_said_and_tried_again_later(farm):
     url = farm.serve(2, "/cat.png", CAT)
     farm.post(url)
@@ -447,6 +482,8 @@ def test_a_link_in_the_output_leads_nobody_to_other_files(farm, tmp_path):
     half = elsewhere / f".{file.hash}.png.1.tmp"
     half.write_bytes(b"somebody's")
     copies = Copies(farm.planet.output)
+    assert copies.compare({file}) == (set(), [])
+    assert copies.compare(set()) == (set(), [])
     copies.remove([file])
     copies.clean_up()
     assert kept.exists()

@@ -134,6 +134,22 @@ def test_other_rules_are_for_all_posts_and_only_what_they_want_is_asked_for(shop
     assert {cat in item["content_html"] or dog in item["content_html"] for item in shop.items()} == {True}
 
 
+def test_a_rule_for_some_feeds_is_for_the_images_of_their_posts_and_of_others_once_they_are_in(shop, web):
+    cat, dog = web.put(2, "/cat.png", Reply(200, CAT)), web.put(3, "/dog.png", Reply(200, DOG))
+    serve(web, showing(1, cat), showing(2, dog, category="dogs"))
+    shop.settings["images"] = {"rules": [{"feeds": "favourites", "action": "mirror"}]}
+    favourites = {"slug": "favourites", "title": "Favourites", "categories": ["dogs"]}
+    shop.settings["feeds"] = [favourites]
+    assert shop.run().images.in_words == "images: 1 mirrored"
+    assert [len(web.asks(host)) for host in (2, 3)] == [0, 1]
+    assert f"{BASE}media/" in shop.items("favourites")[0]["content_html"]
+    shop.settings["feeds"] = [favourites | {"title": "Best of", "limit": 9}]
+    assert shop.run().images.in_words == ""
+    shop.settings["feeds"] = [favourites | {"categories": ["dogs", "news"]}]
+    assert shop.run().images.in_words == "images: 1 mirrored"
+    assert [f"{BASE}media/" in item["content_html"] for item in shop.items("favourites")] == [True, True]
+
+
 def test_trouble_with_images_keeps_nothing_from_being_published(shop, web, monkeypatch):
     cat = web.put(2, "/cat.png", Reply(200, CAT))
     serve(web, showing(1, cat))
