@@ -150,6 +150,18 @@ def test_an_image_in_memory_is_answered_at_once_and_as_it_is_otherwise(open_prox
         assert proxy.hot() is first
 
 
+def test_a_part_of_an_image_is_no_copy_of_it(open_proxy, serve):
+    large = PNG + bytes(200_000)
+    with (
+        open_proxy({"/a.png": response(large)}) as proxy,
+        serve(routes=proxy.images.routes(), at_once=(proxy.images,)) as site,
+    ):
+        assert site.get(proxy.target(), range="bytes=1-").body == large[1:]  # by the application
+        assert site.get(proxy.target(), range="bytes=1-").body == large[1:]  # at once
+        assert site.get(proxy.target(), range="bytes=1-3").body == large[1:4]
+        assert proxy.hot(range="bytes=1-").body.obj is proxy.hot().body
+
+
 def test_of_other_methods_only_head_and_options_are_known(open_proxy):
     with open_proxy({"/a.png": response(PNG)}) as proxy:
         refused = proxy.get(method="POST")
