@@ -101,7 +101,7 @@ class Images:
         if origin is None or config is None or config is not self._running.config:
             return None
         shown = self._in_memory((origin, _takes(config, ask)))
-        return None if shown is None else shown.reply(ask)
+        return None if shown is None else shown.reply(ask, self._clock())
 
     # -- after looking ----------------------------------------------------------------------------------------------------
 
@@ -133,7 +133,7 @@ class Images:
         if len(self._targets) >= _MOST_TARGETS:
             self._targets.clear()
         self._targets[target] = origin
-        return shown.reply(ask)
+        return shown.reply(ask, self._clock())
 
     async def _opened(self) -> tuple[ImageProxy, Config]:
         """The proxy by the configuration in force; another one where another says something else of images."""
@@ -164,9 +164,10 @@ class Images:
 
     async def _show(self, proxy: ImageProxy, config: Config, origin: str, takes_format: bool) -> Shown | Failure:
         """An image that is not in memory, or not any more what its origin has; or why it cannot be had."""
-        kept = await self._in(self._reading, proxy.kept, origin)
+        kept, now = await self._in(self._reading, proxy.kept, origin), self._clock()
         holds_until = 0.0 if kept is None else kept.fetched + HOLDS_S
-        if kept is None or holds_until <= self._clock():
+        # One that was fetched after now was so while the clock was ahead, nobody knows when.
+        if kept is None or not kept.fetched <= now < holds_until:
             found = await self._asked(proxy, origin, kept)
             if isinstance(found, Kept):
                 kept, holds_until = found, found.fetched + HOLDS_S
@@ -181,7 +182,7 @@ class Images:
             kept.body,
             kept.type,
             name=file_name(origin, kept.suffix),
-            modified=kept.modified,
+            modified=min(kept.modified, self._clock()),
             holds_until=holds_until,
             varies=config.images.proxy.format is not None,
         )
@@ -223,8 +224,8 @@ class Images:
     # -- in memory --------------------------------------------------------------------------------------------------------
 
     def _in_memory(self, key: tuple[str, bool]) -> Shown | None:
-        shown = self._shown.get(key)
-        if shown is None or shown.holds_until <= self._clock():
+        shown, now = self._shown.get(key), self._clock()
+        if shown is None or not now < shown.holds_until <= now + HOLDS_S:  # longer than that: the clock was set back
             return None
         self._shown.move_to_end(key)
         return shown

@@ -331,14 +331,35 @@ def test_an_image_that_is_old_is_asked_for_again_and_shown_all_the_same_where_it
         assert len(proxy.asked_for) == 2
         proxy.clock.now += 31 * DAY_S
         proxy.answers["/a.png"] = response(status="410 Gone")
-        assert spoken(proxy.get()) == first
-        assert proxy.hot() is not None
+        stale = spoken(proxy.get())
+        assert stale.pop("cache-control") == "public, max-age=86400, stale-if-error=31536000"  # until it is asked again
+        assert stale == {name: value for name, value in first.items() if name != "cache-control"}
+        proxy.clock.now += DAY_S - 30
+        assert spoken(proxy.hot())["cache-control"].startswith("public, max-age=30,")
         assert len(proxy.asked_for) == 3
         proxy.clock.now += 2 * DAY_S
         proxy.answers["/a.png"] = response(picture(size=(9, 9)))
         later = spoken(proxy.get())
         assert later["etag"] != first["etag"]
         assert later["last-modified"] != first["last-modified"]
+
+
+def test_what_was_noted_while_the_clock_was_ahead_does_not_stay(open_proxy):
+    with open_proxy({"/a.png": response(PNG)}) as proxy:
+        begin = proxy.clock.now
+        proxy.clock.now += 3650 * DAY_S
+        assert (proxy.get("/a.png").status, proxy.get("/b.png").status) == (200, 404)
+        proxy.clock.now = begin
+        proxy.answers["/b.png"] = response(PNG)
+        proxy.answers["/a.png"] = response(status="500 Oh")
+        assert spoken(proxy.get("/a.png"))["last-modified"] == "Tue, 14 Nov 2023 22:13:18 GMT"
+        assert proxy.get("/b.png").status == 200
+        proxy.clock.now += DAY_S
+        proxy.answers["/a.png"] = response(PNG)
+        assert spoken(proxy.get("/a.png"))["last-modified"] == "Wed, 15 Nov 2023 22:13:18 GMT"
+        assert proxy.asked_for == ["/a.png", "/b.png", "/a.png", "/b.png", "/a.png"]
+        proxy.clock.now += DAY_S
+        assert spoken(proxy.get("/a.png"))["last-modified"] == "Wed, 15 Nov 2023 22:13:18 GMT"
 
 
 def test_another_key_takes_effect_with_the_configuration(open_proxy):

@@ -38,12 +38,15 @@ class Failures:
         return len(self._known)
 
     def find(self, url: str) -> Failure | None:
-        """Why a URL should not be asked now, or None."""
+        """Why a URL should not be asked now, or None.
+
+        None is remembered for longer than a day: what seems to be was noted while the clock was ahead.
+        """
         now = self._clock()
         for place, key in ((self._known, url), (self._resting, host_of(url))):
             found = place.get(key)
             if found is not None:
-                if found.until > now:
+                if now < found.until <= now + _DAY:
                     return found
                 del place[key]
         return None

@@ -44,7 +44,7 @@ class ImageProxy:
         picture = self._fetcher.fetch(origin)
         now = self._clock()
         is_same = former is not None and former.body == picture.body and former.type == picture.type
-        modified = former.modified if former is not None and is_same else now
+        modified = min(former.modified, now) if former is not None and is_same else now  # the clock may have been ahead
         kept = Kept(picture.body, picture.type, now, modified)
         self.cache.put(origin, kept)
         return kept
