@@ -77,6 +77,11 @@ def unsigned() -> Answer:
     return plain(403, _CROSS, "This server shows only images of its own feeds, by the addresses in them.")
 
 
+def looped() -> Answer:
+    """508: it is we who ask, and would wait for ourselves."""
+    return plain(508, _CROSS, "This server does not show its own images through itself.")
+
+
 def failed(status: int, text: str, left_s: float) -> Answer:
     """What is wrong with the image, for so many more seconds."""
     held_s = max(min(int(left_s), _FAILURE_HOLDS_S), 1)

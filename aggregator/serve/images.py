@@ -17,18 +17,18 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from aggregator.config.models import Config
-from aggregator.errors import FetchError
+from aggregator.errors import FetchError, Refused
 from aggregator.pipeline.imagerules import signing_key
 from aggregator.pipeline.imaging.cache import Kept
-from aggregator.pipeline.imaging.failures import Failure, Failures, host_of
-from aggregator.pipeline.imaging.proxy import HOLDS_S, ImageProxy, file_name
-from aggregator.pipeline.imaging.scaling import form_of
+from aggregator.pipeline.imaging.failures import Failure, Failures, domain_of
+from aggregator.pipeline.imaging.proxy import HOLDS_S, LOOP, ImageProxy, file_name
+from aggregator.pipeline.imaging.scaling import Form, form_of
 from aggregator.serve import replies
 from aggregator.serve.answer import Answer, plain
 from aggregator.serve.app import send_answer
 from aggregator.serve.conditions import Ask, asked
 from aggregator.serve.flights import Flights
-from aggregator.serve.imagereplies import Shown, failed, unsigned
+from aggregator.serve.imagereplies import Shown, failed, looped, unsigned
 from aggregator.serve.line import Full, Line
 from aggregator.serve.negotiate import names
 from aggregator.serve.running import Running
@@ -127,6 +127,8 @@ class Images:
         key = (origin, _takes(config, ask))
         shown: Shown | Failure | None = self._in_memory(key)
         if shown is None:
+            if _is_from(proxy, headers):
+                return looped()
             shown = await self._flights.once(("show", id(proxy), *key), self._show, proxy, config, *key)
         if isinstance(shown, Failure):
             return failed(shown.status, shown.text, shown.until - self._clock())
@@ -195,6 +197,8 @@ class Images:
         known = self._failures.find(origin)
         if known is not None:
             return known
+        if proxy.is_own(origin):
+            return self._failures.note(origin, Refused("it is a URL of our own proxy", url=origin))
         try:
             async with asyncio.timeout(_PATIENCE_S if former is None else _STALE_PATIENCE_S):
                 return await self._flights.once(("fetch", id(proxy), origin), self._fetch, proxy, origin, former)
@@ -204,7 +208,7 @@ class Images:
     async def _fetch(self, proxy: ImageProxy, origin: str, former: Kept | None) -> Kept | Failure:
         """Asks the origin when it is its turn."""
         try:
-            async with self._line.turn(host_of(origin)):
+            async with self._line.turn(domain_of(origin)):
                 known = self._failures.find(origin)  # its host may have said meanwhile that it wants to be left alone
                 if known is not None:
                     return known
@@ -244,6 +248,11 @@ def _takes(config: Config, ask: Ask) -> bool:
     """Whether a reader says that it takes the format that images are encoded in."""
     wanted = config.images.proxy.format
     return wanted is not None and names(ask.accept, f"image/{wanted}")
+
+
+def _is_from(proxy: ImageProxy, headers: list[tuple[bytes, bytes]]) -> bool:
+    """Whether it is the proxy itself that asks."""
+    return any(name == LOOP.lower().encode() and proxy.pseudonym.encode() in value for name, value in headers)
 
 
 def _is_same(config: Config, other: Config) -> bool:

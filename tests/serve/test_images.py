@@ -310,6 +310,68 @@ def test_s4_more_than_a_host_may_have_in_line_are_told_to_come_again(open_proxy,
         assert proxy.images.figures()["images_fetched"] == 6
 
 
+def test_hosts_below_one_domain_have_no_more_places_than_one(open_proxy):
+    gate, arrived = threading.Event(), threading.Semaphore(0)
+
+    def answer(connection, request):
+        if "slow" in request.split()[1]:
+            arrived.release()
+            gate.wait(5)
+        connection.sendall(response(PNG))
+
+    names = {f"h{number}.evil.example": ["127.0.0.1"] for number in range(20)}
+    with open_proxy(answer=answer, names=names) as proxy:
+
+        async def many():
+            urls = [f"http://{name}:{proxy.origins.port}/slow.png" for name in names]
+            asking = [asyncio.ensure_future(proxy.asking(f"/{proxy.signer.path(url)}")) for url in urls]
+            for _ in range(4):
+                await asyncio.to_thread(arrived.acquire, timeout=5)
+            async with asyncio.timeout(4):
+                other = await proxy.asking(proxy.target())
+            at_a_time = len([path for path in proxy.asked_for if "slow" in path])
+            gate.set()
+            return at_a_time, [one.status for one in (other, *await asyncio.gather(*asking))]
+
+        assert proxy.runner.run(many()) == (4, [200] * 21)
+
+
+def test_a_host_that_does_not_answer_is_left_alone_for_all_of_its_images(open_proxy):
+    drip = b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n\x89PNG"
+    answers = {f"/{number}.png": drip for number in range(6)}
+    with open_proxy(answers, fetch={"timeout_s": 0.1}) as proxy:
+        assert [proxy.get(path).status for path in answers] == [504] * 6
+        assert len(set(proxy.asked_for)) == 3
+        proxy.clock.now += 61
+        proxy.answers["/5.png"] = response(PNG)
+        assert proxy.get("/5.png").status == 200
+        assert proxy.get("/4.png").status == 504
+        assert "/4.png" in proxy.asked_for
+
+
+@pytest.mark.parametrize("host", ["feeds.example.com", "FEEDS.example.com.:443", "127.0.0.1:1", "another.example"])
+def test_an_address_of_our_own_proxy_is_not_asked_for(open_proxy, host):
+    with open_proxy({"/a.png": response(PNG)}) as proxy:
+        for target in (proxy.target(), f"/planet{proxy.target()}?x=1", proxy.target().replace("img", "%69mg")):
+            for scheme in ("http", "https"):
+                refused = proxy.ask(f"/{proxy.signer.path(f'{scheme}://{host}{target}')}")
+                assert refused.status == 403
+                assert b"no address this server asks" in refused.body
+        assert proxy.asked_for == []
+
+
+def test_a_redirect_back_to_our_own_proxy_is_told_that_it_is_a_loop(open_proxy, serve):
+    with (
+        open_proxy({"/a.png": response(PNG)}) as proxy,
+        serve(routes=proxy.images.routes(), at_once=(proxy.images,)) as site,
+    ):
+        proxy.answers["/loop.png"] = redirect(f"http://127.0.0.1:{site.port}{proxy.target()}")
+        answer = site.get(proxy.target("/loop.png"))
+        assert (answer.status, answer.body) == (502, b"502 Bad Gateway: Its server answered 508.\n")
+        assert proxy.asked_for == ["/loop.png"]
+        assert site.get(proxy.target(), CDN_Loop="another").status == 200
+
+
 # The cache
 
 

@@ -8,12 +8,13 @@ from contextlib import suppress
 from urllib.parse import unquote, urlsplit
 
 from aggregator.config.models import Config
-from aggregator.images.signing import Signer
+from aggregator.images.signing import DIRECTORY, Signer
 from aggregator.ingest.wire import Resolve
 from aggregator.pipeline.imaging.cache import ImageCache, Kept
 from aggregator.pipeline.imaging.fetching import ImageFetcher, picture_of
 from aggregator.pipeline.imaging.scaling import Form, scaled
 
+LOOP = "CDN-Loop"  # RFC 8586: by our name in it we know a request that we made ourselves, after whatever redirects
 HOLDS_S = 30 * 86_400.0  # how long an image is taken to be what its origin has
 
 
@@ -28,12 +29,21 @@ class ImageProxy:
     ) -> None:
         proxy = config.images.proxy
         self._signer, self._clock = Signer(key), clock
-        self._fetcher = ImageFetcher(config, resolve=resolve)
+        self.pseudonym = self._signer.pseudonym()
+        self._fetcher = ImageFetcher(config, headers=((LOOP, self.pseudonym),), resolve=resolve)
         self.cache = ImageCache(proxy.cache, proxy.cache_bytes, clock=clock)
 
     def origin(self, path: str) -> str | None:
         """The URL that was signed, in what follows `/img/`; None where we did not sign it."""
         return self._signer.origin(path)
+
+    def is_own(self, origin: str) -> bool:
+        """Whether an origin is itself a URL that we signed, under whatever name we are reached: asking for it asks us."""
+        try:
+            path = unquote(urlsplit(origin).path)
+        except ValueError:
+            return False
+        return self._signer.origin(path.rpartition(f"/{DIRECTORY}/")[2]) is not None
 
     def kept(self, origin: str) -> Kept | None:
         """The image as it was fetched once, which may be long ago."""
