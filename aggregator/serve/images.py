@@ -9,7 +9,7 @@ import asyncio
 import socket
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -40,6 +40,9 @@ _MOST_TARGETS = 20_000  # paths of requests that are known to be images
 _FETCHING, _PER_HOST = 16, 4  # at a time
 _MOST_IN_LINE, _MOST_OF_A_HOST = 1000, 200  # over HTTP/2 a browser asks for all pictures of a page at once
 _READING, _SCALING = 2, 1  # threads: a picture of 50 megapixels takes 150 MB while it is scaled
+# Bytes of images that wait to be scaled, where a small one counts as some: it may take as long as a large one.
+_SCALING_BYTES, _SCALED_AS = 64_000_000, 2_000_000
+_SCALING_PATIENCE_S = 5.0  # that a reader waits for a scaled image, who then gets it as it is
 _PATIENCE_S = 60.0  # that a reader waits, with the time in line
 _STALE_PATIENCE_S = 3.0  # where there is an older image to show
 _SOON_S = 10.0  # until it is looked again whether what took too long is there
@@ -62,6 +65,7 @@ class Images:
         self._scaling = ThreadPoolExecutor(_SCALING, thread_name_prefix="images-scale")
         self._line = Line(at_a_time=_FETCHING, per_host=_PER_HOST, most=_MOST_IN_LINE, most_per_host=_MOST_OF_A_HOST)
         self._flights = Flights()
+        self._making: dict[Hashable, int] = {}  # what is being scaled or waits for it, with the bytes that it counts as
         self._failures = Failures(clock)
         self._config: Config | None = None
         self._proxy: ImageProxy | None = None
@@ -179,7 +183,10 @@ class Images:
                 holds_until = found.until
         form = form_of(config.images.proxy, takes_format=takes_format)
         if form is not None:
-            kept = await self._in(self._scaling, proxy.made, origin, kept, form)
+            formed = await self._formed(proxy, origin, kept, form)
+            if formed is None:
+                holds_until = min(holds_until, self._clock() + _SOON_S)
+            kept = formed or kept
         shown = Shown(
             kept.body,
             kept.type,
@@ -191,6 +198,20 @@ class Images:
         if proxy is self._proxy:
             self._put((origin, takes_format), shown)
         return shown
+
+    async def _formed(self, proxy: ImageProxy, origin: str, kept: Kept, form: Form) -> Kept | None:
+        """An image in another form; None where that is not there yet, because it takes long or too many wait for theirs."""
+        known = await self._in(self._reading, proxy.known, origin, kept, form)
+        if known is not None:
+            return known
+        key, size = (id(proxy), origin, form), max(len(kept.body), _SCALED_AS)
+        if key in self._making or sum(self._making.values()) + size > _SCALING_BYTES:
+            return None
+        self._making[key] = size
+        making = asyncio.ensure_future(self._in(self._scaling, proxy.made, origin, kept, form))
+        making.add_done_callback(lambda _: self._making.pop(key))
+        done, _ = await asyncio.wait([making], timeout=_SCALING_PATIENCE_S)
+        return making.result() if done else None
 
     async def _asked(self, proxy: ImageProxy, origin: str, former: Kept | None) -> Kept | Failure:
         """What the origin has now, or why it cannot be had; it is not asked while it is known that it cannot."""

@@ -14,6 +14,8 @@ from aggregator.errors import StoreError
 from aggregator.images.raster import kind_of, size_of
 from aggregator.images.signing import Signer
 from aggregator.ingest import wire
+from aggregator.pipeline.imaging import proxy as scaling_proxy
+from aggregator.pipeline.imaging.scaling import scaled
 from aggregator.serve import images as module
 from aggregator.serve.conditions import asked
 from aggregator.serve.images import Images
@@ -471,6 +473,61 @@ def test_an_image_is_made_narrower_and_encoded_for_who_takes_that(open_proxy):
         assert proxy.hot("/a.jpg", accept="image/webp;q=0, image/*") is plain
         assert kind_of(proxy.get("/b.gif", accept="image/webp").body).suffix == "gif"
         assert proxy.asked_for == ["/a.jpg", "/b.gif"]
+
+
+def test_a_picture_that_takes_long_to_scale_is_shown_as_it_is_until_then(open_proxy, monkeypatch):
+    gate, begun = threading.Event(), threading.Event()
+
+    def slow(body, form):
+        begun.set()
+        gate.wait(5)
+        return scaled(body, form)
+
+    monkeypatch.setattr(scaling_proxy, "scaled", slow)
+    monkeypatch.setattr(module, "_SCALING_BYTES", 2 * module._SCALED_AS)
+    large = picture("JPEG", (600, 400))
+    answers = {f"/{number}.jpg": response(large) for number in range(3)} | {"/a.png": response(PNG)}
+    with open_proxy(answers, proxy={"width": 300}) as proxy:
+
+        async def two():
+            asking = [asyncio.ensure_future(proxy.asking(proxy.target(f"/{number}.jpg"))) for number in range(2)]
+            while len(proxy.images._making) < 2:
+                await asyncio.to_thread(begun.wait, 5)
+            async with asyncio.timeout(4):  # neither waits: nothing is to be gained, and there is no room in the line
+                small, third = await proxy.asking(proxy.target()), await proxy.asking(proxy.target("/2.jpg"))
+            monkeypatch.setattr(module, "_SCALING_PATIENCE_S", 0.01)
+            proxy.clock.now += 11
+            again = await proxy.asking(proxy.target("/2.jpg"))
+            gate.set()
+            return small, third, again, await asyncio.gather(*asking)
+
+        small, third, again, made = proxy.runner.run(two())
+        assert (small.body, third.body, again.body) == (PNG, large, large)
+        assert spoken(third)["cache-control"] == "public, max-age=10, stale-if-error=31536000"
+        assert [size_of(one.body) for one in made] == [(300, 200)] * 2
+        proxy.clock.now += 11
+        monkeypatch.setattr(module, "_SCALING_PATIENCE_S", 5)
+        assert size_of(proxy.get("/2.jpg").body) == (300, 200)
+        assert len(proxy.asked_for) == 4
+
+
+def test_a_picture_that_is_not_scaled_in_time_is_scaled_for_who_comes_later(open_proxy, monkeypatch):
+    gate = threading.Event()
+    monkeypatch.setattr(scaling_proxy, "scaled", lambda body, form: gate.wait(5) and scaled(body, form))
+    monkeypatch.setattr(module, "_SCALING_PATIENCE_S", 0.01)
+    large = picture("JPEG", (600, 400))
+    with open_proxy({"/a.jpg": response(large)}, proxy={"width": 300}) as proxy:
+        assert proxy.get("/a.jpg").body == large
+        proxy.clock.now += 11
+        assert proxy.get("/a.jpg").body == large  # it is being scaled still, and not once more
+        proxy.clock.now += 11
+        gate.set()
+
+        async def made():
+            await asyncio.wrap_future(proxy.images._scaling.submit(int))  # there is one thread: this comes after it
+            return await proxy.asking(proxy.target("/a.jpg"))
+
+        assert size_of(proxy.runner.run(made()).body) == (300, 200)
 
 
 def test_a_referer_is_sent_to_who_wants_one(open_proxy):

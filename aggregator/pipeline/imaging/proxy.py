@@ -12,7 +12,7 @@ from aggregator.images.signing import DIRECTORY, Signer
 from aggregator.ingest.wire import Resolve
 from aggregator.pipeline.imaging.cache import ImageCache, Kept
 from aggregator.pipeline.imaging.fetching import ImageFetcher, picture_of
-from aggregator.pipeline.imaging.scaling import Form, scaled
+from aggregator.pipeline.imaging.scaling import Form, scaled, target_of
 
 LOOP = "CDN-Loop"  # RFC 8586: by our name in it we know a request that we made ourselves, after whatever redirects
 HOLDS_S = 30 * 86_400.0  # how long an image is taken to be what its origin has
@@ -59,20 +59,29 @@ class ImageProxy:
         self.cache.put(origin, kept)
         return kept
 
-    def made(self, origin: str, kept: Kept, form: Form) -> Kept:
-        """An image in another form, which is kept too; the image itself where it is best shown as it is."""
-        name = f"{origin}\n{form}"
-        known = self.cache.get(name)
+    def known(self, origin: str, kept: Kept, form: Form) -> Kept | None:
+        """An image in another form, or itself where it is best shown as it is; None where it has to be made to tell."""
+        if not target_of(kept.body, form):
+            return kept
+        known = self.cache.get(_name(origin, form))
         if known is None or known.fetched != kept.fetched:
-            body = scaled(kept.body, form) or b""
-            media_type = picture_of(body).type if body else ""
-            known = Kept(body, media_type, kept.fetched, kept.modified)
-            self.cache.put(name, known)
+            return None
         return known if known.body else kept
+
+    def made(self, origin: str, kept: Kept, form: Form) -> Kept:
+        """An image in another form, made now and kept too; the image itself where that gains nothing."""
+        body = scaled(kept.body, form) or b""
+        made = Kept(body, picture_of(body).type if body else "", kept.fetched, kept.modified)
+        self.cache.put(_name(origin, form), made)
+        return made if body else kept
 
     def close(self) -> None:
         """Closes the connections that are kept."""
         self._fetcher.close()
+
+
+def _name(origin: str, form: Form) -> str:
+    return f"{origin}\n{form}"
 
 
 def file_name(origin: str, suffix: str) -> str:
