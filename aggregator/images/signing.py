@@ -38,6 +38,10 @@ class Signer:
             return None
         return origin if encoded(origin.encode()) == found[2] else None  # one URL for an origin, not four
 
+    def pseudonym(self) -> str:
+        """A name by which whoever has the key knows its own, and which tells nobody anything else."""
+        return "aggregator-" + encoded(hmac.digest(self._key, b"pseudonym", "sha256")[:9])
+
     def _signature(self, origin: str) -> str:
         said = hmac.digest(self._key, b"image\0" + origin.encode("utf-8", "surrogatepass"), "sha256")
         return encoded(said[:_SIGNATURE_BYTES])

@@ -7,6 +7,9 @@ from http import HTTPStatus
 Headers = tuple[tuple[bytes, bytes], ...]
 
 
+Body = bytes | memoryview  # a view where it is a part of something in memory
+
+
 class Answer:
     """A status, headers with names in lower case, and a body.
 
@@ -15,7 +18,7 @@ class Answer:
 
     __slots__ = ("body", "headers", "status", "wire")
 
-    def __init__(self, status: int, headers: Headers, body: bytes = b"") -> None:
+    def __init__(self, status: int, headers: Headers, body: Body = b"") -> None:
         self.status = status
         self.headers = headers
         self.body = body

@@ -9,7 +9,7 @@ import asyncio
 import socket
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -17,18 +17,18 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from aggregator.config.models import Config
-from aggregator.errors import FetchError
+from aggregator.errors import FetchError, Refused
 from aggregator.pipeline.imagerules import signing_key
 from aggregator.pipeline.imaging.cache import Kept
-from aggregator.pipeline.imaging.failures import Failure, Failures, host_of
-from aggregator.pipeline.imaging.proxy import HOLDS_S, ImageProxy, file_name
-from aggregator.pipeline.imaging.scaling import form_of
+from aggregator.pipeline.imaging.failures import Failure, Failures, domain_of
+from aggregator.pipeline.imaging.proxy import HOLDS_S, LOOP, ImageProxy, file_name
+from aggregator.pipeline.imaging.scaling import Form, form_of
 from aggregator.serve import replies
 from aggregator.serve.answer import Answer, plain
 from aggregator.serve.app import send_answer
 from aggregator.serve.conditions import Ask, asked
 from aggregator.serve.flights import Flights
-from aggregator.serve.imagereplies import Shown, failed, unsigned
+from aggregator.serve.imagereplies import Shown, failed, looped, unsigned
 from aggregator.serve.line import Full, Line
 from aggregator.serve.negotiate import names
 from aggregator.serve.running import Running
@@ -40,6 +40,9 @@ _MOST_TARGETS = 20_000  # paths of requests that are known to be images
 _FETCHING, _PER_HOST = 16, 4  # at a time
 _MOST_IN_LINE, _MOST_OF_A_HOST = 1000, 200  # over HTTP/2 a browser asks for all pictures of a page at once
 _READING, _SCALING = 2, 1  # threads: a picture of 50 megapixels takes 150 MB while it is scaled
+# Bytes of images that wait to be scaled, where a small one counts as some: it may take as long as a large one.
+_SCALING_BYTES, _SCALED_AS = 64_000_000, 2_000_000
+_SCALING_PATIENCE_S = 5.0  # that a reader waits for a scaled image, who then gets it as it is
 _PATIENCE_S = 60.0  # that a reader waits, with the time in line
 _STALE_PATIENCE_S = 3.0  # where there is an older image to show
 _SOON_S = 10.0  # until it is looked again whether what took too long is there
@@ -62,6 +65,7 @@ class Images:
         self._scaling = ThreadPoolExecutor(_SCALING, thread_name_prefix="images-scale")
         self._line = Line(at_a_time=_FETCHING, per_host=_PER_HOST, most=_MOST_IN_LINE, most_per_host=_MOST_OF_A_HOST)
         self._flights = Flights()
+        self._making: dict[Hashable, int] = {}  # what is being scaled or waits for it, with the bytes that it counts as
         self._failures = Failures(clock)
         self._config: Config | None = None
         self._proxy: ImageProxy | None = None
@@ -101,7 +105,7 @@ class Images:
         if origin is None or config is None or config is not self._running.config:
             return None
         shown = self._in_memory((origin, _takes(config, ask)))
-        return None if shown is None else shown.reply(ask)
+        return None if shown is None else shown.reply(ask, self._clock())
 
     # -- after looking ----------------------------------------------------------------------------------------------------
 
@@ -127,13 +131,15 @@ class Images:
         key = (origin, _takes(config, ask))
         shown: Shown | Failure | None = self._in_memory(key)
         if shown is None:
+            if _is_from(proxy, headers):
+                return looped()
             shown = await self._flights.once(("show", id(proxy), *key), self._show, proxy, config, *key)
         if isinstance(shown, Failure):
             return failed(shown.status, shown.text, shown.until - self._clock())
         if len(self._targets) >= _MOST_TARGETS:
             self._targets.clear()
         self._targets[target] = origin
-        return shown.reply(ask)
+        return shown.reply(ask, self._clock())
 
     async def _opened(self) -> tuple[ImageProxy, Config]:
         """The proxy by the configuration in force; another one where another says something else of images."""
@@ -164,9 +170,10 @@ class Images:
 
     async def _show(self, proxy: ImageProxy, config: Config, origin: str, takes_format: bool) -> Shown | Failure:
         """An image that is not in memory, or not any more what its origin has; or why it cannot be had."""
-        kept = await self._in(self._reading, proxy.kept, origin)
+        kept, now = await self._in(self._reading, proxy.kept, origin), self._clock()
         holds_until = 0.0 if kept is None else kept.fetched + HOLDS_S
-        if kept is None or holds_until <= self._clock():
+        # One that was fetched after now was so while the clock was ahead, nobody knows when.
+        if kept is None or not kept.fetched <= now < holds_until:
             found = await self._asked(proxy, origin, kept)
             if isinstance(found, Kept):
                 kept, holds_until = found, found.fetched + HOLDS_S
@@ -176,12 +183,15 @@ class Images:
                 holds_until = found.until
         form = form_of(config.images.proxy, takes_format=takes_format)
         if form is not None:
-            kept = await self._in(self._scaling, proxy.made, origin, kept, form)
+            formed = await self._formed(proxy, origin, kept, form)
+            if formed is None:
+                holds_until = min(holds_until, self._clock() + _SOON_S)
+            kept = formed or kept
         shown = Shown(
             kept.body,
             kept.type,
             name=file_name(origin, kept.suffix),
-            modified=kept.modified,
+            modified=min(kept.modified, self._clock()),
             holds_until=holds_until,
             varies=config.images.proxy.format is not None,
         )
@@ -189,11 +199,27 @@ class Images:
             self._put((origin, takes_format), shown)
         return shown
 
+    async def _formed(self, proxy: ImageProxy, origin: str, kept: Kept, form: Form) -> Kept | None:
+        """An image in another form; None where that is not there yet, because it takes long or too many wait for theirs."""
+        known = await self._in(self._reading, proxy.known, origin, kept, form)
+        if known is not None:
+            return known
+        key, size = (id(proxy), origin, form), max(len(kept.body), _SCALED_AS)
+        if key in self._making or sum(self._making.values()) + size > _SCALING_BYTES:
+            return None
+        self._making[key] = size
+        making = asyncio.ensure_future(self._in(self._scaling, proxy.made, origin, kept, form))
+        making.add_done_callback(lambda _: self._making.pop(key))
+        done, _ = await asyncio.wait([making], timeout=_SCALING_PATIENCE_S)
+        return making.result() if done else None
+
     async def _asked(self, proxy: ImageProxy, origin: str, former: Kept | None) -> Kept | Failure:
         """What the origin has now, or why it cannot be had; it is not asked while it is known that it cannot."""
         known = self._failures.find(origin)
         if known is not None:
             return known
+        if proxy.is_own(origin):
+            return self._failures.note(origin, Refused("it is a URL of our own proxy", url=origin))
         try:
             async with asyncio.timeout(_PATIENCE_S if former is None else _STALE_PATIENCE_S):
                 return await self._flights.once(("fetch", id(proxy), origin), self._fetch, proxy, origin, former)
@@ -203,7 +229,7 @@ class Images:
     async def _fetch(self, proxy: ImageProxy, origin: str, former: Kept | None) -> Kept | Failure:
         """Asks the origin when it is its turn."""
         try:
-            async with self._line.turn(host_of(origin)):
+            async with self._line.turn(domain_of(origin)):
                 known = self._failures.find(origin)  # its host may have said meanwhile that it wants to be left alone
                 if known is not None:
                     return known
@@ -223,8 +249,8 @@ class Images:
     # -- in memory --------------------------------------------------------------------------------------------------------
 
     def _in_memory(self, key: tuple[str, bool]) -> Shown | None:
-        shown = self._shown.get(key)
-        if shown is None or shown.holds_until <= self._clock():
+        shown, now = self._shown.get(key), self._clock()
+        if shown is None or not now < shown.holds_until <= now + HOLDS_S:  # longer than that: the clock was set back
             return None
         self._shown.move_to_end(key)
         return shown
@@ -243,6 +269,11 @@ def _takes(config: Config, ask: Ask) -> bool:
     """Whether a reader says that it takes the format that images are encoded in."""
     wanted = config.images.proxy.format
     return wanted is not None and names(ask.accept, f"image/{wanted}")
+
+
+def _is_from(proxy: ImageProxy, headers: list[tuple[bytes, bytes]]) -> bool:
+    """Whether it is the proxy itself that asks."""
+    return any(name == LOOP.lower().encode() and proxy.pseudonym.encode() in value for name, value in headers)
 
 
 def _is_same(config: Config, other: Config) -> bool:

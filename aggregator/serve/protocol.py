@@ -18,7 +18,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from aggregator.serve.answer import Answer, plain
+from aggregator.serve.answer import Answer, Body, plain
 from aggregator.serve.conditions import Ask, asked
 from aggregator.serve.observing import REFUSED, Observer
 
@@ -287,7 +287,7 @@ class Protocol(HttpToolsProtocol):
         self._observer(asking.method, asking.target, answer.status, len(body), self._now() - begin, self._host)
         return True
 
-    def _write(self, answer: Answer, body: bytes, *, keeps: bool) -> None:
+    def _write(self, answer: Answer, body: Body, *, keeps: bool) -> None:
         dates = self.server_state.default_headers
         date = b"date: %b\r\n" % dates[0][1] if dates else b""
         head = b"%b%b%b\r\n" % (answer.wire, date, b"" if keeps else b"connection: close\r\n")

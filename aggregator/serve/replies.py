@@ -76,7 +76,10 @@ def new_items(version: Version, variant: Variant, view: View, base: bytes, body:
 
 
 def part(body: bytes, wanted: tuple[int, int], media_type: bytes, described: Headers) -> Answer:
-    """206 with some of the bytes, from the first to before the last; `described` are the headers of all of them."""
+    """206 with some of the bytes, from the first to before the last; `described` are the headers of all of them.
+
+    They are a view and no copy, which each of many who do not read would hold: 40 of a 19 MB image took 724 MB.
+    """
     start, end = wanted
     headers = (
         (b"content-type", media_type),
@@ -84,7 +87,7 @@ def part(body: bytes, wanted: tuple[int, int], media_type: bytes, described: Hea
         (b"content-range", b"bytes %d-%d/%d" % (start, end - 1, len(body))),
         *described,
     )
-    return Answer(PARTIAL, headers, body[start:end])
+    return Answer(PARTIAL, headers, memoryview(body)[start:end])
 
 
 def no_part(body: bytes, about: Headers) -> Answer:

@@ -14,6 +14,8 @@ from aggregator.errors import StoreError
 from aggregator.images.raster import kind_of, size_of
 from aggregator.images.signing import Signer
 from aggregator.ingest import wire
+from aggregator.pipeline.imaging import proxy as scaling_proxy
+from aggregator.pipeline.imaging.scaling import scaled
 from aggregator.serve import images as module
 from aggregator.serve.conditions import asked
 from aggregator.serve.images import Images
@@ -148,6 +150,18 @@ def test_an_image_in_memory_is_answered_at_once_and_as_it_is_otherwise(open_prox
         assert proxy.hot() is None
         assert proxy.get() is first  # nothing that concerns images has changed
         assert proxy.hot() is first
+
+
+def test_a_part_of_an_image_is_no_copy_of_it(open_proxy, serve):
+    large = PNG + bytes(200_000)
+    with (
+        open_proxy({"/a.png": response(large)}) as proxy,
+        serve(routes=proxy.images.routes(), at_once=(proxy.images,)) as site,
+    ):
+        assert site.get(proxy.target(), range="bytes=1-").body == large[1:]  # by the application
+        assert site.get(proxy.target(), range="bytes=1-").body == large[1:]  # at once
+        assert site.get(proxy.target(), range="bytes=1-3").body == large[1:4]
+        assert proxy.hot(range="bytes=1-").body.obj is proxy.hot().body
 
 
 def test_of_other_methods_only_head_and_options_are_known(open_proxy):
@@ -298,6 +312,68 @@ def test_s4_more_than_a_host_may_have_in_line_are_told_to_come_again(open_proxy,
         assert proxy.images.figures()["images_fetched"] == 6
 
 
+def test_hosts_below_one_domain_have_no_more_places_than_one(open_proxy):
+    gate, arrived = threading.Event(), threading.Semaphore(0)
+
+    def answer(connection, request):
+        if "slow" in request.split()[1]:
+            arrived.release()
+            gate.wait(5)
+        connection.sendall(response(PNG))
+
+    names = {f"h{number}.evil.example": ["127.0.0.1"] for number in range(20)}
+    with open_proxy(answer=answer, names=names) as proxy:
+
+        async def many():
+            urls = [f"http://{name}:{proxy.origins.port}/slow.png" for name in names]
+            asking = [asyncio.ensure_future(proxy.asking(f"/{proxy.signer.path(url)}")) for url in urls]
+            for _ in range(4):
+                await asyncio.to_thread(arrived.acquire, timeout=5)
+            async with asyncio.timeout(4):
+                other = await proxy.asking(proxy.target())
+            at_a_time = len([path for path in proxy.asked_for if "slow" in path])
+            gate.set()
+            return at_a_time, [one.status for one in (other, *await asyncio.gather(*asking))]
+
+        assert proxy.runner.run(many()) == (4, [200] * 21)
+
+
+def test_a_host_that_does_not_answer_is_left_alone_for_all_of_its_images(open_proxy):
+    drip = b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n\x89PNG"
+    answers = {f"/{number}.png": drip for number in range(6)}
+    with open_proxy(answers, fetch={"timeout_s": 0.1}) as proxy:
+        assert [proxy.get(path).status for path in answers] == [504] * 6
+        assert len(set(proxy.asked_for)) == 3
+        proxy.clock.now += 61
+        proxy.answers["/5.png"] = response(PNG)
+        assert proxy.get("/5.png").status == 200
+        assert proxy.get("/4.png").status == 504
+        assert "/4.png" in proxy.asked_for
+
+
+@pytest.mark.parametrize("host", ["feeds.example.com", "FEEDS.example.com.:443", "127.0.0.1:1", "another.example"])
+def test_an_address_of_our_own_proxy_is_not_asked_for(open_proxy, host):
+    with open_proxy({"/a.png": response(PNG)}) as proxy:
+        for target in (proxy.target(), f"/planet{proxy.target()}?x=1", proxy.target().replace("img", "%69mg")):
+            for scheme in ("http", "https"):
+                refused = proxy.ask(f"/{proxy.signer.path(f'{scheme}://{host}{target}')}")
+                assert refused.status == 403
+                assert b"no address this server asks" in refused.body
+        assert proxy.asked_for == []
+
+
+def test_a_redirect_back_to_our_own_proxy_is_told_that_it_is_a_loop(open_proxy, serve):
+    with (
+        open_proxy({"/a.png": response(PNG)}) as proxy,
+        serve(routes=proxy.images.routes(), at_once=(proxy.images,)) as site,
+    ):
+        proxy.answers["/loop.png"] = redirect(f"http://127.0.0.1:{site.port}{proxy.target()}")
+        answer = site.get(proxy.target("/loop.png"))
+        assert (answer.status, answer.body) == (502, b"502 Bad Gateway: Its server answered 508.\n")
+        assert proxy.asked_for == ["/loop.png"]
+        assert site.get(proxy.target(), CDN_Loop="another").status == 200
+
+
 # The cache
 
 
@@ -319,14 +395,35 @@ def test_an_image_that_is_old_is_asked_for_again_and_shown_all_the_same_where_it
         assert len(proxy.asked_for) == 2
         proxy.clock.now += 31 * DAY_S
         proxy.answers["/a.png"] = response(status="410 Gone")
-        assert spoken(proxy.get()) == first
-        assert proxy.hot() is not None
+        stale = spoken(proxy.get())
+        assert stale.pop("cache-control") == "public, max-age=86400, stale-if-error=31536000"  # until it is asked again
+        assert stale == {name: value for name, value in first.items() if name != "cache-control"}
+        proxy.clock.now += DAY_S - 30
+        assert spoken(proxy.hot())["cache-control"].startswith("public, max-age=30,")
         assert len(proxy.asked_for) == 3
         proxy.clock.now += 2 * DAY_S
         proxy.answers["/a.png"] = response(picture(size=(9, 9)))
         later = spoken(proxy.get())
         assert later["etag"] != first["etag"]
         assert later["last-modified"] != first["last-modified"]
+
+
+def test_what_was_noted_while_the_clock_was_ahead_does_not_stay(open_proxy):
+    with open_proxy({"/a.png": response(PNG)}) as proxy:
+        begin = proxy.clock.now
+        proxy.clock.now += 3650 * DAY_S
+        assert (proxy.get("/a.png").status, proxy.get("/b.png").status) == (200, 404)
+        proxy.clock.now = begin
+        proxy.answers["/b.png"] = response(PNG)
+        proxy.answers["/a.png"] = response(status="500 Oh")
+        assert spoken(proxy.get("/a.png"))["last-modified"] == "Tue, 14 Nov 2023 22:13:18 GMT"
+        assert proxy.get("/b.png").status == 200
+        proxy.clock.now += DAY_S
+        proxy.answers["/a.png"] = response(PNG)
+        assert spoken(proxy.get("/a.png"))["last-modified"] == "Wed, 15 Nov 2023 22:13:18 GMT"
+        assert proxy.asked_for == ["/a.png", "/b.png", "/a.png", "/b.png", "/a.png"]
+        proxy.clock.now += DAY_S
+        assert spoken(proxy.get("/a.png"))["last-modified"] == "Wed, 15 Nov 2023 22:13:18 GMT"
 
 
 def test_another_key_takes_effect_with_the_configuration(open_proxy):
@@ -376,6 +473,61 @@ def test_an_image_is_made_narrower_and_encoded_for_who_takes_that(open_proxy):
         assert proxy.hot("/a.jpg", accept="image/webp;q=0, image/*") is plain
         assert kind_of(proxy.get("/b.gif", accept="image/webp").body).suffix == "gif"
         assert proxy.asked_for == ["/a.jpg", "/b.gif"]
+
+
+def test_a_picture_that_takes_long_to_scale_is_shown_as_it_is_until_then(open_proxy, monkeypatch):
+    gate, begun = threading.Event(), threading.Event()
+
+    def slow(body, form):
+        begun.set()
+        gate.wait(5)
+        return scaled(body, form)
+
+    monkeypatch.setattr(scaling_proxy, "scaled", slow)
+    monkeypatch.setattr(module, "_SCALING_BYTES", 2 * module._SCALED_AS)
+    large = picture("JPEG", (600, 400))
+    answers = {f"/{number}.jpg": response(large) for number in range(3)} | {"/a.png": response(PNG)}
+    with open_proxy(answers, proxy={"width": 300}) as proxy:
+
+        async def two():
+            asking = [asyncio.ensure_future(proxy.asking(proxy.target(f"/{number}.jpg"))) for number in range(2)]
+            while len(proxy.images._making) < 2:
+                await asyncio.to_thread(begun.wait, 5)
+            async with asyncio.timeout(4):  # neither waits: nothing is to be gained, and there is no room in the line
+                small, third = await proxy.asking(proxy.target()), await proxy.asking(proxy.target("/2.jpg"))
+            monkeypatch.setattr(module, "_SCALING_PATIENCE_S", 0.01)
+            proxy.clock.now += 11
+            again = await proxy.asking(proxy.target("/2.jpg"))
+            gate.set()
+            return small, third, again, await asyncio.gather(*asking)
+
+        small, third, again, made = proxy.runner.run(two())
+        assert (small.body, third.body, again.body) == (PNG, large, large)
+        assert spoken(third)["cache-control"] == "public, max-age=10, stale-if-error=31536000"
+        assert [size_of(one.body) for one in made] == [(300, 200)] * 2
+        proxy.clock.now += 11
+        monkeypatch.setattr(module, "_SCALING_PATIENCE_S", 5)
+        assert size_of(proxy.get("/2.jpg").body) == (300, 200)
+        assert len(proxy.asked_for) == 4
+
+
+def test_a_picture_that_is_not_scaled_in_time_is_scaled_for_who_comes_later(open_proxy, monkeypatch):
+    gate = threading.Event()
+    monkeypatch.setattr(scaling_proxy, "scaled", lambda body, form: gate.wait(5) and scaled(body, form))
+    monkeypatch.setattr(module, "_SCALING_PATIENCE_S", 0.01)
+    large = picture("JPEG", (600, 400))
+    with open_proxy({"/a.jpg": response(large)}, proxy={"width": 300}) as proxy:
+        assert proxy.get("/a.jpg").body == large
+        proxy.clock.now += 11
+        assert proxy.get("/a.jpg").body == large  # it is being scaled still, and not once more
+        proxy.clock.now += 11
+        gate.set()
+
+        async def made():
+            await asyncio.wrap_future(proxy.images._scaling.submit(int))  # there is one thread: this comes after it
+            return await proxy.asking(proxy.target("/a.jpg"))
+
+        assert size_of(proxy.runner.run(made()).body) == (300, 200)
 
 
 def test_a_referer_is_sent_to_who_wants_one(open_proxy):

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 from aggregator.errors import FetchError, HttpStatus, NotAnImage, Refused, TimedOut, TooLarge
 from aggregator.ingest.politeness import retry_after_s
 
+T = TypeVar("T")
+
 _MOST = 10_000  # failures that are remembered
 _MINUTE, _HOUR, _DAY = 60.0, 3600.0, 86_400.0
 _LONGEST_REST_S = _HOUR  # that a host's Retry-After is believed
+_SILENT = 3  # images in a row for which a host did not answer: the others are not asked for
+# What stands before a country's letters where domains are registered one label further down: example.co.uk, example.com.cn.
+_REGISTRIES = frozenset({"ac", "co", "com", "edu", "go", "gob", "gov", "gr", "mil", "ne", "net", "nom", "or", "org"})
 
 
 class Failure(NamedTuple):
@@ -33,17 +38,21 @@ class Failures:
         self._clock = clock
         self._known: dict[str, Failure] = {}
         self._resting: dict[str, Failure] = {}
+        self._silent: dict[str, int] = {}  # images in a row that a host did not answer for
 
     def __len__(self) -> int:
         return len(self._known)
 
     def find(self, url: str) -> Failure | None:
-        """Why a URL should not be asked now, or None."""
+        """Why a URL should not be asked now, or None.
+
+        None is remembered for longer than a day: what seems to be was noted while the clock was ahead.
+        """
         now = self._clock()
         for place, key in ((self._known, url), (self._resting, host_of(url))):
             found = place.get(key)
             if found is not None:
-                if found.until > now:
+                if now < found.until <= now + _DAY:
                     return found
                 del place[key]
         return None
@@ -53,14 +62,19 @@ class Failures:
         now = self._clock()
         status, text, rest_s = _told(error, now)
         failure = Failure(status, text, now + rest_s)
-        if isinstance(error, HttpStatus) and error.retry_after:
-            _keep(self._resting, host_of(url), failure)
+        host = host_of(url)
+        is_answer = isinstance(error, HttpStatus | NotAnImage | TooLarge | Refused)
+        silent = 0 if is_answer else self._silent.get(host, 0) + 1
+        _keep(self._silent, host, silent)
+        if silent >= _SILENT or (isinstance(error, HttpStatus) and error.retry_after):
+            _keep(self._resting, host, failure)
         _keep(self._known, url, failure)
         return failure
 
     def forget(self, url: str) -> None:
-        """A URL can be had again."""
+        """A URL can be had again, and its host answers."""
         self._known.pop(url, None)
+        self._silent.pop(host_of(url), None)
 
 
 def host_of(url: str) -> str:
@@ -71,9 +85,24 @@ def host_of(url: str) -> str:
         return ""
 
 
-def _keep(place: dict[str, Failure], key: str, failure: Failure) -> None:
+def domain_of(url: str) -> str:
+    """The domain that somebody registered, as nearly as a host's labels tell: there may be any number of hosts below it.
+
+    >>> domain_of("https://h1.img.example.com:8443/a.png"), domain_of("https://a.example.com.cn./"), domain_of("http://[::1]/")
+    ('example.com', 'example.com.cn', '::1')
+    """
+    host = host_of(url)
+    name = host.partition("]")[0].removeprefix("[") if host.startswith("[") else host.partition(":")[0].rstrip(".")
+    labels = name.split(".")
+    if ":" in name or labels[-1].isdecimal():  # an address
+        return name
+    is_deep = len(labels) > 2 and len(labels[-1]) == 2 and labels[-2] in _REGISTRIES
+    return ".".join(labels[-3 if is_deep else -2 :])
+
+
+def _keep(place: dict[str, T], key: str, value: T) -> None:
     place.pop(key, None)
-    place[key] = failure
+    place[key] = value
     if len(place) > _MOST:
         del place[next(iter(place))]
 

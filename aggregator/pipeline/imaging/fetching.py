@@ -45,12 +45,19 @@ class Picture:
 class ImageFetcher:
     """Fetches images from as many threads as there are; what is no image is an error, whatever its server calls it.
 
-    A `gate` says when a host may be asked; without one, whoever calls keeps the bounds.
+    A `gate` says when a host may be asked; without one, whoever calls keeps the bounds. `headers` go with every request.
     """
 
-    def __init__(self, config: Config, *, gate: Gate | None = None, resolve: Resolve = socket.getaddrinfo) -> None:
+    def __init__(
+        self,
+        config: Config,
+        *,
+        gate: Gate | None = None,
+        headers: _Headers = (),
+        resolve: Resolve = socket.getaddrinfo,
+    ) -> None:
         fetch, images = config.fetch, config.images
-        self._rows = images.headers
+        self._rows, self._own = images.headers, headers
         self._terms = Terms(
             timeout_s=fetch.timeout_s,
             max_bytes=images.max_bytes,
@@ -106,7 +113,7 @@ class ImageFetcher:
         return asked, referer is not None
 
     def _get(self, url: str, headers: _Headers) -> Picture:
-        answer = self._fetcher.get(url, replace(self._terms, headers=headers))
+        answer = self._fetcher.get(url, replace(self._terms, headers=(*headers, *self._own)))
         if not isinstance(answer, Fetched):
             raise FetchError("answered that nothing has changed, which nobody asked", url=url)
         return picture_of(answer.body, answer.url)

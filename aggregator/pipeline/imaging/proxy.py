@@ -8,12 +8,13 @@ from contextlib import suppress
 from urllib.parse import unquote, urlsplit
 
 from aggregator.config.models import Config
-from aggregator.images.signing import Signer
+from aggregator.images.signing import DIRECTORY, Signer
 from aggregator.ingest.wire import Resolve
 from aggregator.pipeline.imaging.cache import ImageCache, Kept
 from aggregator.pipeline.imaging.fetching import ImageFetcher, picture_of
-from aggregator.pipeline.imaging.scaling import Form, scaled
+from aggregator.pipeline.imaging.scaling import Form, scaled, target_of
 
+LOOP = "CDN-Loop"  # RFC 8586: by our name in it we know a request that we made ourselves, after whatever redirects
 HOLDS_S = 30 * 86_400.0  # how long an image is taken to be what its origin has
 
 
@@ -28,12 +29,21 @@ class ImageProxy:
     ) -> None:
         proxy = config.images.proxy
         self._signer, self._clock = Signer(key), clock
-        self._fetcher = ImageFetcher(config, resolve=resolve)
+        self.pseudonym = self._signer.pseudonym()
+        self._fetcher = ImageFetcher(config, headers=((LOOP, self.pseudonym),), resolve=resolve)
         self.cache = ImageCache(proxy.cache, proxy.cache_bytes, clock=clock)
 
     def origin(self, path: str) -> str | None:
         """The URL that was signed, in what follows `/img/`; None where we did not sign it."""
         return self._signer.origin(path)
+
+    def is_own(self, origin: str) -> bool:
+        """Whether an origin is itself a URL that we signed, under whatever name we are reached: asking for it asks us."""
+        try:
+            path = unquote(urlsplit(origin).path)
+        except ValueError:
+            return False
+        return self._signer.origin(path.rpartition(f"/{DIRECTORY}/")[2]) is not None
 
     def kept(self, origin: str) -> Kept | None:
         """The image as it was fetched once, which may be long ago."""
@@ -44,25 +54,34 @@ class ImageProxy:
         picture = self._fetcher.fetch(origin)
         now = self._clock()
         is_same = former is not None and former.body == picture.body and former.type == picture.type
-        modified = former.modified if former is not None and is_same else now
+        modified = min(former.modified, now) if former is not None and is_same else now  # the clock may have been ahead
         kept = Kept(picture.body, picture.type, now, modified)
         self.cache.put(origin, kept)
         return kept
 
-    def made(self, origin: str, kept: Kept, form: Form) -> Kept:
-        """An image in another form, which is kept too; the image itself where it is best shown as it is."""
-        name = f"{origin}\n{form}"
-        known = self.cache.get(name)
+    def known(self, origin: str, kept: Kept, form: Form) -> Kept | None:
+        """An image in another form, or itself where it is best shown as it is; None where it has to be made to tell."""
+        if not target_of(kept.body, form):
+            return kept
+        known = self.cache.get(_name(origin, form))
         if known is None or known.fetched != kept.fetched:
-            body = scaled(kept.body, form) or b""
-            media_type = picture_of(body).type if body else ""
-            known = Kept(body, media_type, kept.fetched, kept.modified)
-            self.cache.put(name, known)
+            return None
         return known if known.body else kept
+
+    def made(self, origin: str, kept: Kept, form: Form) -> Kept:
+        """An image in another form, made now and kept too; the image itself where that gains nothing."""
+        body = scaled(kept.body, form) or b""
+        made = Kept(body, picture_of(body).type if body else "", kept.fetched, kept.modified)
+        self.cache.put(_name(origin, form), made)
+        return made if body else kept
 
     def close(self) -> None:
         """Closes the connections that are kept."""
         self._fetcher.close()
+
+
+def _name(origin: str, form: Form) -> str:
+    return f"{origin}\n{form}"
 
 
 def file_name(origin: str, suffix: str) -> str:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 # What is decoded, and what Pillow calls it. Icons, drawings and pictures of phones are shown as they are.
 _FORMS = {PNG: "PNG", JPEG: "JPEG", GIF: "GIF", WEBP: "WEBP", AVIF: "AVIF", BMP: "BMP"}
 _AGAIN = frozenset({"PNG", "JPEG", "WEBP", "AVIF"})  # what may be written in the format it came in
+_SCAN = b"\xff\xda"  # begins a scan of a JPEG; in the data of one, zero follows 0xFF (ITU T.81, §B.1.1.5)
+# Encoders make a dozen. Each goes over all pixels, however few bytes it has: a thousand, in 195 KB, took 13 s.
+_MOST_SCANS = 100
 _FEWER = 0.95  # of the bytes it had: for less, no detail is given away
 
 
@@ -38,20 +41,29 @@ def form_of(proxy: ImageProxy, *, takes_format: bool) -> Form | None:
     return form if form.width or form.format else None
 
 
-def scaled(body: bytes, form: Form) -> bytes | None:
-    """The image in another form; None where it should be shown as it is.
+def target_of(body: bytes, form: Form) -> str:
+    """What Pillow calls the format to write an image in; empty where it should be shown as it is, as its header tells.
 
-    Which is so where it moves, where nothing can be gained, where it has more pixels than may be decoded (which its header
-    says before one of them is), and where it is broken: browsers show the half of a picture that is there.
+    Which is so where nothing can be gained, and where it has more pixels than may be decoded, or a JPEG too many scans.
     """
     kind, size = kind_of(body), size_of(body)
     if kind not in _FORMS or size is None or size[0] * size[1] > form.max_pixels:
-        return None
+        return ""
     is_wide = form.width is not None and size[0] > form.width
     target = (form.format or _FORMS[kind]).upper()
-    if not is_wide and (not form.format or target == _FORMS[kind]):
-        return None
-    if target not in _AGAIN:
+    if target not in _AGAIN or (not is_wide and target == _FORMS[kind]):
+        return ""
+    return "" if kind == JPEG and body.count(_SCAN) > _MOST_SCANS else target
+
+
+def scaled(body: bytes, form: Form) -> bytes | None:
+    """The image in another form; None where it should be shown as it is.
+
+    Which is so where its header says so (`target_of`), where it moves, where nothing was gained, and where it is broken:
+    browsers show the half of a picture that is there.
+    """
+    kind, target = kind_of(body), target_of(body, form)
+    if kind is None or not target:
         return None
     from PIL import Image  # noqa: PLC0415 - an extra
 
@@ -60,8 +72,9 @@ def scaled(body: bytes, form: Form) -> bytes | None:
         with Image.open(io.BytesIO(body), formats=[_FORMS[kind]]) as image:
             if getattr(image, "is_animated", False) or image.width * image.height > form.max_pixels:
                 return None
+            is_wide = form.width is not None and image.width > form.width
             made = _made(image, form, target)
-    except (OSError, ValueError, KeyError, SyntaxError, EOFError, Image.DecompressionBombError):
+    except Exception:  # noqa: BLE001 - on foreign bytes its decoders raise whatever they like: RuntimeError, struct.error …
         return None
     return made if is_wide or len(made) < len(body) * _FEWER else None
 

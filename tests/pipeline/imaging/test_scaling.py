@@ -11,6 +11,7 @@ from pictures import SVG, animation, picture
 from PIL import Image
 
 from aggregator.images.raster import kind_of, size_of
+from aggregator.pipeline.imaging import scaling
 from aggregator.pipeline.imaging.scaling import Form, scaled
 
 NARROW = Form(100, "", 80, 1_000_000)
@@ -64,6 +65,31 @@ def test_transparency_stays():
     Image.new("P", (300, 200)).save(out, "PNG", transparency=0)
     for form in (NARROW, BOTH):
         assert Image.open(io.BytesIO(scaled(out.getvalue(), form))).getpixel((50, 33))[3] == 0
+
+
+@pytest.mark.parametrize("form", ["PNG", "WEBP"])
+def test_what_the_decoder_stumbles_over_is_shown_as_it_is(form):
+    assert scaled(picture(form, (300, 200), exif=b"Exif\0\0II*\0"), NARROW) is None  # struct.error
+    whole = picture("AVIF", (300, 200))
+    half = len(whole) // 2
+    assert scaled(whole[:half] + bytes(len(whole) - half), NARROW) is None  # RuntimeError
+
+
+def test_a_jpeg_of_many_empty_scans_is_not_opened(monkeypatch):
+    def segment(marker, data):
+        return b"\xff" + bytes([marker]) + struct.pack(">H", len(data) + 2) + data
+
+    table = bytes([1, *[0] * 15])
+    head = b"\xff\xd8" + segment(0xDB, bytes([0, *[1] * 64]))
+    head += segment(0xC2, struct.pack(">BHHB", 8, 800, 800, 1) + b"\x01\x11\0")
+    head += segment(0xC4, b"\0" + table + b"\0") + segment(0xC4, b"\x10" + table + b"\xe0")
+    head += segment(0xDA, b"\x01\x01\0\0\0\0") + bytes(1250)
+    empty = segment(0xDA, b"\x01\x01\0\x01\x3f\0") + bytes(2)
+    assert scaled(head + empty * 5 + b"\xff\xd9", NARROW) is not None
+    monkeypatch.setattr(Image, "open", None)
+    monkeypatch.setattr(scaling, "_made", None)
+    assert not scaling.target_of(head + empty * 200 + b"\xff\xd9", NARROW)
+    assert scaled(head + empty * 200 + b"\xff\xd9", NARROW) is None
 
 
 def test_a_bomb_is_not_opened(monkeypatch):
