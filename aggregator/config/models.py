@@ -61,7 +61,8 @@ class Fetch(Model):
     )
     allow_private: bool = Field(
         False,
-        description="Whether addresses of private networks may be asked. Better set it for the sources that need it.",
+        description="Whether addresses of private networks may be asked. Better set it for the sources that need it. For images "
+        "only this counts, whatever their source says.",
     )
     proxy: SecretStr | None = Field(
         None,

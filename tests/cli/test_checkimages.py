@@ -10,6 +10,10 @@ import pytest
 from pictures import picture
 from servers import Server, header, kept, response
 
+from aggregator.cli.checkimages import _longest
+from aggregator.config.reading import read_config
+from aggregator.pipeline.imaging.verdicts import Shown
+
 PIXEL = picture("GIF", (1, 1))
 
 
@@ -91,6 +95,7 @@ def test_the_images_of_one_feed_can_be_checked_alone(aggregator, config, hosts):
     url = f"http://{hosts.dead.host}/a.jpg"
     assert report == {
         "host": "127.0.0.2",
+        "place": f"http://{hosts.dead.host}",
         "asked": 1,
         "rule": '- {hosts: ["127.0.0.2"], action: drop}',
         "images": [
@@ -106,6 +111,45 @@ def test_the_images_of_one_feed_can_be_checked_alone(aggregator, config, hosts):
     }
     assert said.err == ""
     assert [len(server.asked) for server in hosts] == [1, 0, 0, 0]
+
+
+def test_an_image_that_our_proxy_may_not_fetch_is_refused_and_counted_apart(aggregator, config, hosts):
+    def check(rule):
+        with_leave = without + "fetch: {allow_private: true}\n" + rule
+        config.write_text(with_leave)
+        assert aggregator("run", "-c", config).code == 0
+        config.write_text(with_leave.replace("allow_private: true", "allow_private: false"))
+        said = aggregator("check", "-c", config, "--images", "--feed", "newest")
+        return said.code, *said.out.splitlines()[2:]
+
+    without = config.read_text().replace("fetch: {allow_private: true, min_gap_s: 0}\n", "")
+    code, row, summary = check("images: {rules: [{hosts: '127.0.0.2', action: proxy}]}\n")
+    why = "not asked: 127.0.0.2, which is no public address; for images only `fetch.allow_private` counts"
+    assert row.startswith(f"127.0.0.2\trefused\t1 of 1\t{why}\thttp://feeds.example.com/img/")
+    assert (code, summary) == (1, "0 images of 0 hosts asked for; 1 refused")
+    assert check("")[0] == 0
+    assert not any(server.asked for server in hosts)
+
+
+def test_a_rule_goes_above_the_one_that_it_would_replace(aggregator, config):
+    config.write_text(
+        config.read_text() + "images: {rules: [{hosts: '*.1', action: drop}, {hosts: '*.2', action: link}]}\n"
+    )
+    assert aggregator("run", "-c", config).code == 0
+    said = aggregator("check", "-c", config, "--images", "--feed", "newest")
+    line = '  - {hosts: ["127.0.0.2"], action: drop}  # above images.rules[1], which it would replace'
+    assert said.out.splitlines()[-1] == line
+
+
+def test_what_takes_long_is_named(config):
+    said = read_config(config)
+    shown = [
+        Shown(url, url, "a.example")
+        for url in (f"{scheme}://a.example/{n}" for scheme in ("http", "https") for n in range(4))
+    ]
+    asked = said.model_copy(update={"fetch": said.fetch.model_copy(update={"min_gap_s": 2})})
+    assert _longest(asked, shown) == "; the 8 of a.example take 14 seconds or more"
+    assert _longest(said, shown) == _longest(asked, shown[:3]) == _longest(asked, []) == ""
 
 
 def test_a_wrong_use_asks_nobody(aggregator, config, hosts):

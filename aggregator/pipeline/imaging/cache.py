@@ -171,6 +171,16 @@ class ImageCache:
             self._remove(key)
 
 
+def is_kept(folder: Path, name: str) -> bool:
+    """Whether an image is kept in a folder, whole; only looks, and changes nothing in what a daemon may be using."""
+    key = _key(name)
+    try:
+        data = _read(folder / key[:2] / key)
+    except OSError:
+        return False
+    return data is not None and _parsed(data, name) is not None
+
+
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as found:

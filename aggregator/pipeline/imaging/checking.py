@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
@@ -13,20 +13,24 @@ from hashlib import blake2b
 from pathlib import Path
 
 from aggregator.config.models import Config
-from aggregator.errors import FetchError, HttpStatus, NotAnImage, TooLarge
+from aggregator.errors import FetchError, HttpStatus, NotAnImage, Refused, TooLarge
+from aggregator.images.policy import Policy, Published
 from aggregator.images.signing import DIRECTORY as PROXIED
 from aggregator.ingest.feedurls import host_of, safe_url
 from aggregator.ingest.wire import Resolve
 from aggregator.pipeline.imagerules import image_rules
 from aggregator.pipeline.images import images_of, mirror_of, policy_of
+from aggregator.pipeline.imaging.cache import is_kept
 from aggregator.pipeline.imaging.fetching import ImageFetcher, Picture, picture_of
 from aggregator.pipeline.imaging.verdicts import (
     Found,
     Looked,
     Shown,
     is_answer,
+    is_wrappers,
     may_pass,
     of_error,
+    place_of,
     repeated,
     why_placeholder,
 )
@@ -54,8 +58,19 @@ def shown_images(config: Config, store: Store, only: Collection[str] = ()) -> li
                     made = policy.publish(url, source=post.source, feed=feed.slug)
                     if made.url is not None and made.url not in found and not made.url.startswith("data:"):
                         origin, where = made.origin, post.link or post.guid
-                        found[made.url] = Shown(made.url, origin, host_of(origin), made.action, feed.slug, where)
+                        rules = _rules(policy, made, post.source, feed.slug)
+                        found[made.url] = Shown(made.url, origin, host_of(origin), made.action, feed.slug, where, rules)
     return list(found.values())
+
+
+def _rules(policy: Policy, made: Published, source: str, feed: str) -> tuple[tuple[str, str], ...]:
+    """The rules that match an image, up to the one that published it: those before it could not do their job yet."""
+    met = []
+    for rule in policy.matching(made.origin, source, feed):
+        met.append((rule.name, rule.action))
+        if rule.name == made.rule:
+            break
+    return tuple(met)
 
 
 def check_images(
@@ -66,13 +81,13 @@ def check_images(
     waits: Mapping[str, datetime],
     resolve: Resolve = socket.getaddrinfo,
 ) -> Iterator[Looked]:
-    """What is found at each image; many hosts at a time, and each politely, at most `MOST` of one.
+    """What is found at each image; many hosts at a time, and each politely, at most `MOST` of one, scheme and port.
 
     Hosts among `waits` asked to be left alone until then, and are.
     """
     queues = defaultdict(list)
     for one in shown:
-        queues[host_of(asked_url(config, one))].append(one)
+        queues[place_of(asked_url(config, one))].append(one)
     manners = Manners(dict(waits))
     gate = PoliteGate(gate_of(config), lambda host: manners.check(host, now))
     if not queues:
@@ -80,8 +95,8 @@ def check_images(
     with closing(ImageFetcher(config, gate=gate, resolve=resolve)) as fetcher:
         pool = ThreadPoolExecutor(min(_THREADS, len(queues)))
         try:
-            work = (_Host(config, fetcher, manners, now, queue) for queue in queues.values())
-            for looked in pool.map(_Host.look, work):
+            work = (_Place(config, fetcher, manners, now, queue) for queue in queues.values())
+            for looked in pool.map(_Place.look, work):
                 yield from looked
         finally:
             pool.shutdown(cancel_futures=True)
@@ -95,8 +110,17 @@ def asked_url(config: Config, shown: Shown) -> str:
     return shown.origin if shown.url.startswith(f"{place}{PROXIED}/") else shown.url
 
 
-class _Host:
-    """The images that one host is asked for, one after the other."""
+def busiest(config: Config, shown: Sequence[Shown]) -> tuple[str, int]:
+    """The host that is asked for most images, and for how many; nobody where all are files of our own."""
+    hosts: Counter[str] = Counter()
+    for place, images in Counter(place_of(asked_url(config, one)) for one in shown).items():
+        if place:
+            hosts[host_of(place)] += min(images, MOST)
+    return next(iter(hosts.most_common(1)), ("", 0))
+
+
+class _Place:
+    """The images that one host is asked for by one scheme at one port, one after the other."""
 
     def __init__(
         self, config: Config, fetcher: ImageFetcher, manners: Manners, now: datetime, shown: Sequence[Shown]
@@ -117,20 +141,37 @@ class _Host:
         if not url:
             return self._copy(shown)
         if self._silent >= _SILENT and not self._has_answered:
-            return Looked(shown, Found.NOT_ASKED, "its host answers nobody")
+            at = place_of(url) if shown.action == "wrap" else ""
+            return Looked(shown, Found.NOT_ASKED, "its host answers nobody", at=at)
         is_proxied = url != shown.url
         try:
             return self._seen(shown, self._get(url, as_proxy=is_proxied), is_proxied=is_proxied)
-        except TooLarge as error:
-            return Looked(shown, Found.DEAD if is_proxied else Found.FINE, str(error))
         except FetchError as error:
-            found, reason = of_error(error), str(error)
-            if may_pass(error) and self._has_answered:
-                with suppress(FetchError):
-                    self._get(url, as_proxy=is_proxied)
-                    return Looked(shown, Found.UNSTEADY, reason)
-            is_unknown = found in {Found.BLOCKED, Found.NO_IMAGE} and not is_proxied
-            return Looked(shown, found, reason, helps=is_unknown and self._is_there(shown))
+            return self._failed(shown, url, error, is_proxied=is_proxied)
+
+    def _failed(self, shown: Shown, url: str, error: FetchError, *, is_proxied: bool) -> Looked:
+        """What an image is that could not be had."""
+        found, reason, is_wrapped = of_error(error), self._why(error), shown.action == "wrap"
+        if isinstance(error, TooLarge) and not is_proxied:
+            return Looked(shown, Found.FINE, reason)
+        at = place_of(url) if is_wrapped and is_wrappers(error) else ""
+        if may_pass(error) and self._has_answered:
+            with suppress(FetchError):
+                self._get(url, as_proxy=is_proxied)
+                return Looked(shown, Found.UNSTEADY, reason, at=at)
+        if is_proxied and found is not Found.NOT_ASKED:
+            if is_kept(self._config.images.proxy.cache, shown.origin.partition("#")[0]):
+                return Looked(shown, Found.UNSTEADY, f"only our cache still has it: {reason}", is_kept=True)
+        elif not at and (found in {Found.BLOCKED, Found.NO_IMAGE} or (found is Found.DEAD and is_wrapped)):
+            return Looked(shown, found, reason, helps=self._is_there(shown))
+        return Looked(shown, found, reason, at=at, is_away=may_pass(error))
+
+    def _why(self, error: FetchError) -> str:
+        """An error in words; what it says of leave is for sources, and images need another."""
+        reason = str(error)
+        if not isinstance(error, Refused) or "allow_private" not in reason:
+            return reason
+        return f"{reason.partition('; ')[0]}; for images only `fetch.allow_private` counts"
 
     def _seen(self, shown: Shown, picture: Picture, *, is_proxied: bool) -> Looked:
         """What a picture that arrived is."""

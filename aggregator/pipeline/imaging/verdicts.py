@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from http import HTTPStatus as Status
+from urllib.parse import urlsplit
 
 from aggregator.errors import AskedToWait, FetchError, HttpStatus, NotAnImage, Refused, TooLarge
 from aggregator.images.placeholders import is_placeholder
 from aggregator.images.referers import BUILT_IN
+from aggregator.ingest.feedurls import host_of
 from aggregator.pipeline.imaging.fetching import Picture
 
 _TINY_PIXELS = 2  # on each side
@@ -31,7 +32,7 @@ _REFUSED = frozenset(
         *(Status.NOT_ACCEPTABLE, Status.IM_A_TEAPOT, Status.UNAVAILABLE_FOR_LEGAL_REASONS),
     }
 )
-_NUMBER = re.compile(r"\d+")
+_PORTS = {"http": 80, "https": 443}
 
 
 class Found(StrEnum):
@@ -42,17 +43,22 @@ class Found(StrEnum):
     BLOCKED = "blocked"  # its host shows it to others
     PLACEHOLDER = "placeholder"  # something stands there in its place
     NO_IMAGE = "no image"  # a page, as a rule
-    UNSTEADY = "unsteady"  # it failed, and was there when asked again
+    REFUSED = "refused"  # by ourselves: others may see it
+    UNSTEADY = "unsteady"  # it failed, and was there when asked again, or our own proxy still has it
     INSECURE = "insecure"  # it comes over http, onto pages that come over https
     NOT_ASKED = "not asked"
 
 
 BAD = frozenset({Found.DEAD, Found.BLOCKED, Found.PLACEHOLDER, Found.NO_IMAGE})
+UNKNOWN = frozenset({Found.REFUSED, Found.NOT_ASKED})  # nothing is said of the image
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """An image as it is published, the origin and the rule that it comes from, and where it was first met."""
+    """An image as it is published, the origin that it comes from, and where it was first met.
+
+    `rules` are those that match it, by name and action, up to the one that published it.
+    """
 
     url: str
     origin: str
@@ -60,6 +66,7 @@ class Shown:
     action: str = "link"
     feed: str = ""
     post: str = ""
+    rules: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,22 +78,57 @@ class Looked:
     reason: str = ""
     helps: bool = False
     same: str = ""  # the hash of its bytes, where they arrived
+    at: str = ""  # the place of the wrapper whose fault it is; nothing is said of the origin
+    is_away: bool = False  # nobody answered, or only that the server is out of order, which may end
+    is_kept: bool = False  # only our own proxy still has it
+
+    @property
+    def place(self) -> str:
+        """Whom it is said of: scheme, host and port, each of which may work where others do not."""
+        return self.at or place_of(self.shown.origin) or self.host
+
+    @property
+    def host(self) -> str:
+        """The host of that."""
+        return host_of(self.at) if self.at else self.shown.host
+
+    @property
+    def is_unseen(self) -> bool:
+        """Whether no reader sees it; what our own proxy refuses, it refuses them."""
+        return self.found in BAD or (self.found is Found.REFUSED and self.shown.action == "proxy")
 
 
 @dataclass(frozen=True, slots=True)
 class HostReport:
-    """What was found at the images of one host, and what would help: the `action` of a rule, and the `hosts` it is for."""
+    """What was found at the images of one place, and what would help its host: the `action` of a rule, and the `hosts` it is for.
+
+    A rule goes by the host, whatever the scheme and the port.
+    """
 
     host: str
+    place: str
     asked: int
     looked: tuple[Looked, ...]  # what is not fine
     action: str = ""
     glob: str = ""
+    note: str = ""  # when to take the rule, and where it goes
 
     @property
     def rule(self) -> str:
         """The rule as a line of YAML for `images.rules`; empty where none would help."""
-        return f'- {{hosts: ["{self.glob}"], action: {self.action}}}' if self.action else ""
+        note = f"  # {self.note}" if self.note else ""
+        return f'- {{hosts: ["{self.glob}"], action: {self.action}}}{note}' if self.action else ""
+
+
+def place_of(url: str) -> str:
+    """The scheme, host and port of a URL, without a port that goes without saying; empty where there are none."""
+    host = host_of(url)
+    try:
+        scheme, port = urlsplit(url).scheme, urlsplit(url).port
+    except ValueError:
+        return ""
+    named = f"[{host}]" if ":" in host else host
+    return f"{scheme}://{named}{f':{port}' if port not in {None, _PORTS.get(scheme)} else ''}" if host else ""
 
 
 def of_error(error: FetchError) -> Found:
@@ -98,6 +140,8 @@ def of_error(error: FetchError) -> Found:
             return Found.NOT_ASKED
         case NotAnImage():
             return Found.NO_IMAGE
+        case Refused() | TooLarge():
+            return Found.REFUSED
         case HttpStatus(status=status) if status in _REFUSED:
             return Found.BLOCKED
     return Found.DEAD
@@ -113,6 +157,13 @@ def may_pass(error: FetchError) -> bool:
 def is_answer(error: FetchError) -> bool:
     """Whether the host did answer, whatever it said, or was not asked."""
     return isinstance(error, HttpStatus | NotAnImage | TooLarge | Refused | AskedToWait)
+
+
+def is_wrappers(error: FetchError) -> bool:
+    """Whether an error at a wrapped image is the wrapper's own, and says nothing of the origin."""
+    if isinstance(error, HttpStatus):
+        return error.status >= Status.INTERNAL_SERVER_ERROR or error.status == Status.TOO_MANY_REQUESTS
+    return not isinstance(error, NotAnImage | TooLarge)
 
 
 def why_placeholder(picture: Picture, url: str, more: Sequence[str] = ()) -> str:
@@ -135,52 +186,63 @@ def repeated(looked: Iterable[Looked]) -> set[str]:
 
 
 def by_host(looked: Iterable[Looked]) -> list[HostReport]:
-    """The hosts in the order of their names, each with what is not fine, and with the rule that would help."""
-    groups: dict[str, list[Looked]] = defaultdict(list)
+    """The hosts in the order of their names, each place of theirs with what is not fine, and the rule that would help."""
+    hosts: dict[str, dict[str, list[Looked]]] = defaultdict(lambda: defaultdict(list))
     for one in looked:
-        groups[one.shown.host].append(one)
-    actions = {host: action_for(group) for host, group in groups.items()}
-    return [
-        HostReport(
-            host,
-            sum(one.found is not Found.NOT_ASKED for one in groups[host]),
-            tuple(one for one in groups[host] if one.found is not Found.FINE),
-            actions[host],
-            _glob(host, actions),
-        )
-        for host in sorted(groups)
-    ]
+        hosts[one.host][one.place].append(one)
+    actions = {host: _action_of([action_for(group) for group in places.values()]) for host, places in hosts.items()}
+    reports = []
+    for host, places in sorted(hosts.items()):
+        glob = _glob(host, actions)
+        family = [
+            one for other in hosts if fnmatchcase(other, glob) for group in hosts[other].values() for one in group
+        ]
+        note = _note(actions[host], family)
+        for place, group in sorted(places.items()):
+            asked = sum(one.found not in UNKNOWN for one in group)
+            bad = tuple(one for one in group if one.found is not Found.FINE)
+            reports.append(HostReport(host, place, asked, bad, actions[host], glob, note))
+    return reports
 
 
 def action_for(looked: Sequence[Looked]) -> str:
-    """The action of a rule that would help the images of a host; empty where none would, or none is needed.
+    """The action of a rule that would help the images of a place; empty where none would, or none is needed.
 
     Our proxy for what it gets and readers do not; nothing in the place of images that all are gone; copies where some are
     still there, as long as they are.
     """
-    asked = [one for one in looked if one.found is not Found.NOT_ASKED]
-    counts = Counter(one.found for one in asked)
+    asked = [one for one in looked if one.found not in UNKNOWN and not one.at]
+    counts = Counter(one.found for one in asked if not one.is_kept)
     bad = sum(counts[found] for found in BAD)
     if any(one.helps for one in asked):
         action = "proxy"
-    elif asked and bad == len(asked):
+    elif asked and bad == len(asked) and all(one.found is not Found.REFUSED for one in looked):  # others may see those
         action = "drop"
-    elif counts[Found.DEAD] or counts[Found.UNSTEADY]:
+    elif (counts[Found.DEAD] and bad < counts.total()) or counts[Found.UNSTEADY]:
         action = "mirror"
     else:
         action = "proxy" if counts[Found.INSECURE] else ""
-    is_there_already = all(one.shown.action == action for one in asked)
+    is_there_already = all(action in {one.shown.action, *(does for _, does in one.shown.rules)} for one in asked)
     return "" if is_there_already else action
 
 
+def _action_of(actions: Sequence[str]) -> str:
+    """The action for a host by those for its places: nothing is dropped as long as one of them is to be kept."""
+    return next((one for one in ("proxy", "mirror") if one in actions), "drop" if set(actions) == {"drop"} else "")
+
+
+def _note(action: str, looked: Sequence[Looked]) -> str:
+    """When to take a rule, and above which other, because the first that matches wins."""
+    said = ["if it stays away"] if action == "drop" and any(one.is_away for one in looked) else []
+    above = [one.shown.rules[0][0] for one in looked if one.shown.rules and not one.at]
+    if above:
+        first = min(above, key=lambda name: (len(name), name))
+        said.append(f"above {first}, which it would replace")
+    return "; ".join(said)
+
+
 def _glob(host: str, actions: dict[str, str]) -> str:
-    """The glob for a host in a rule: with all that have the same trouble for the same reason, where that is known."""
-    known = next((row.host for row in BUILT_IN if fnmatchcase(host, row.host)), None)
-    if known is None:
-        label, dot, rest = host.partition(".")
-        if rest and not rest.rpartition(".")[2].isdigit():  # no address
-            known = _NUMBER.sub("*", label) + dot + rest
-    if known is None:
-        return host
-    family = {other: action for other, action in actions.items() if fnmatchcase(other, known)}
-    return known if len(set(family.values())) == 1 and (len(family) > 1 or "*." in known) else host
+    """The glob for a host in a rule: with all that are known to want the same Referer, unless some are better left alone."""
+    known = next((row.host for row in BUILT_IN if fnmatchcase(host, row.host)), host)
+    family = {action for other, action in actions.items() if fnmatchcase(other, known)}
+    return known if family == {"proxy"} else host

@@ -11,6 +11,7 @@ from servers import Server, forged, header, kept, response
 
 from aggregator.config.models import Config
 from aggregator.pipeline.imaging import checking
+from aggregator.pipeline.imaging.cache import ImageCache, Kept
 from aggregator.pipeline.imaging.checking import check_images, shown_images
 from aggregator.pipeline.imaging.verdicts import Found, Shown
 
@@ -101,6 +102,52 @@ def test_a_host_that_answers_nobody_is_asked_for_two_images_and_no_more(check):
     assert "not known" in looked[0].reason
 
 
+def test_a_scheme_or_port_that_answers_nobody_leaves_the_others_of_its_host_alone(serve, check):
+    port = serve(PNG).port
+    looked = check(*(f"https://a.example:1/{number}.jpg" for number in range(3)), f"http://a.example:{port}/a.jpg")
+    assert [(one.found, one.is_away) for one in looked] == [
+        (Found.DEAD, True),
+        (Found.DEAD, True),
+        (Found.NOT_ASKED, False),
+        (Found.FINE, False),
+    ]
+
+
+def test_what_we_refuse_ourselves_is_not_dead(serve, check):
+    server = serve(PNG)
+    url = f"http://a.example:{server.port}/a.jpg"
+    (looked,) = check(url, fetch={"allow_private": False})
+    assert (looked.found, looked.is_unseen) == (Found.REFUSED, False)
+    assert looked.reason.endswith("no public address; for images only `fetch.allow_private` counts")
+    assert server.asked == []
+    ours = Shown("http://feeds.example.com/img/signature/origin", url, "a.example", "proxy")
+    assert [one.is_unseen for one in check(ours, fetch={"allow_private": False})] == [True]
+    small = {"images": {"max_bytes": 1}}
+    assert [one.found for one in (*check(ours, **small), *check(url, **small))] == [Found.REFUSED, Found.FINE]
+
+
+@pytest.mark.parametrize("answer", [response(status="502 Bad Gateway"), None])
+def test_a_wrapper_that_fails_says_nothing_of_the_origin(serve, check, answer):
+    port = serve(answer).port if answer else 1
+    shown = [Shown(f"http://a.example:{port}/?url={n}", f"http://b.example/{n}", "b.example", "wrap") for n in range(3)]
+    assert {one.at for one in check(*shown)} == {f"http://a.example:{port}"}
+
+
+def test_a_wrapper_that_knows_no_image_is_not_believed_before_the_origin_was_asked(serve, check):
+    wrapper, port = serve(kept({})), serve(PNG).port
+    shown = Shown(f"http://a.example:{wrapper.port}/?url=b", f"http://b.example:{port}/b", "b.example", "wrap")
+    assert [(one.found, one.helps, one.at) for one in check(shown)] == [(Found.DEAD, True, "")]
+
+
+def test_what_only_our_cache_still_has_is_seen(serve, check, tmp_path):
+    origins = [f"http://a.example:{serve(kept({})).port}/{name}.jpg" for name in "ab"]
+    ImageCache(tmp_path / "cache", 10_000, clock=lambda: 1.0).put(origins[0], Kept(picture(), "image/png", 1.0, 1.0))
+    shown = [Shown(f"http://feeds.example.com/img/s/{one}", f"{one}#x", "a.example", "proxy") for one in origins]
+    looked = check(*shown, images={"proxy": {"cache": "cache"}})
+    assert [(one.found, one.is_kept) for one in looked] == [(Found.UNSTEADY, True), (Found.DEAD, False)]
+    assert looked[0].reason == "only our cache still has it: answered 404 Not Found"
+
+
 def test_one_host_is_asked_for_no_more_than_so_many(serve, check, monkeypatch):
     monkeypatch.setattr(checking, "MOST", 2)
     server = serve(kept({}))
@@ -169,5 +216,6 @@ def test_the_images_of_the_newest_posts_are_those_that_are_published(blog, monke
         ("link", "a.example", "https://blog.example/3"),
         ("proxy", "b.example", "https://blog.example/3"),
     ]
+    assert [one.rules for one in shown[:2]] == [(), (("images.rules[0]", "proxy"),)]
     assert shown[1].url.startswith("https://feeds.example.com/img/")
     assert [one.origin for one in shown_images(blog.config, blog.store, ["one"])] == [one.origin for one in shown[:2]]

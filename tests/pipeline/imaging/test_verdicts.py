@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
-from aggregator.errors import AskedToWait, FetchError, HttpStatus, NotAnImage, Refused, TimedOut
+from aggregator.errors import AskedToWait, FetchError, HttpStatus, NotAnImage, Refused, TimedOut, TooLarge
 from aggregator.pipeline.imaging.fetching import Picture
 from aggregator.pipeline.imaging.verdicts import Found, Looked, Shown, by_host, may_pass, of_error, why_placeholder
 
@@ -36,7 +37,8 @@ def rules(*groups: list[Looked]) -> list[str]:
         (status(503), Found.DEAD, True),
         (TimedOut("x", url=URL), Found.DEAD, True),
         (FetchError("the host is not known", url=URL), Found.DEAD, True),
-        (Refused("a private address", url=URL), Found.DEAD, False),
+        (Refused("a private address", url=URL), Found.REFUSED, False),
+        (TooLarge("x", url=URL), Found.REFUSED, False),
         (status(403), Found.BLOCKED, False),
         (status(401), Found.BLOCKED, False),
         (status(451), Found.BLOCKED, False),
@@ -80,18 +82,63 @@ def test_the_rule_is_the_one_that_helps(group, action):
     assert rules(group) == [f'- {{hosts: ["a.example"], action: {action}}}' if action else ""]
 
 
-def test_a_rule_is_for_all_hosts_of_a_family_with_the_same_trouble():
+def test_a_rule_is_for_the_hosts_that_were_found_or_that_are_known_to_want_the_same():
     sina = (looked("wx1.sinaimg.cn", Found.BLOCKED, helps=True), looked("tvax2.sinaimg.cn", Found.BLOCKED, helps=True))
     assert set(rules(*sina)) == {'- {hosts: ["*.sinaimg.cn"], action: proxy}'}
     assert rules(sina[0]) == ['- {hosts: ["*.sinaimg.cn"], action: proxy}']
     shards = (looked("img1.a.example", Found.DEAD), looked("img22.a.example", Found.DEAD))
-    assert set(rules(*shards)) == {'- {hosts: ["img*.a.example"], action: drop}'}
-    assert rules(*shards, looked("img3.a.example", Found.FINE)) == [
-        '- {hosts: ["img1.a.example"], action: drop}',
-        '- {hosts: ["img22.a.example"], action: drop}',
-        "",
+    assert rules(*shards) == [f'- {{hosts: ["{name}.a.example"], action: drop}}' for name in ("img1", "img22")]
+    assert rules(looked("wx1.sinaimg.cn", Found.DEAD)) == ['- {hosts: ["wx1.sinaimg.cn"], action: drop}']
+
+
+def test_a_host_is_not_dropped_as_long_as_it_works_by_another_scheme_or_at_another_port():
+    def at(place, found):
+        return Looked(Shown(f"{place}/a", f"{place}/a", "a.example"), found)
+
+    dead, fine = at("https://a.example", Found.DEAD), at("http://a.example:8080", Found.FINE)
+    reports = by_host([dead, fine, at("https://a.example:443", Found.DEAD)])
+    assert [(one.place, one.asked, one.rule) for one in reports] == [
+        ("http://a.example:8080", 1, ""),
+        ("https://a.example", 2, ""),
     ]
-    assert set(rules(looked("127.0.0.2", Found.DEAD), looked("127.0.0.3", Found.DEAD))) == {
-        '- {hosts: ["127.0.0.2"], action: drop}',
-        '- {hosts: ["127.0.0.3"], action: drop}',
+    assert {one.rule for one in by_host([dead, replace(fine, found=Found.NOT_ASKED)])} == {""}
+    assert {one.rule for one in by_host([dead, replace(fine, found=Found.DEAD)])} == {
+        '- {hosts: ["a.example"], action: drop}'
     }
+
+
+def test_what_may_come_back_is_dropped_only_if_it_stays_away():
+    away = [replace(one, is_away=True) for one in looked("a.example", Found.DEAD)]
+    assert rules(away) == ['- {hosts: ["a.example"], action: drop}  # if it stays away']
+
+
+@pytest.mark.parametrize(
+    ("group", "action"),
+    [
+        (looked("a.example", Found.REFUSED), ""),
+        (looked("a.example", Found.REFUSED, Found.DEAD), ""),
+        ([replace(one, is_kept=True) for one in looked("a.example", Found.UNSTEADY)], ""),
+        ([replace(looked("a.example", Found.UNSTEADY)[0], is_kept=True), *looked("a.example", Found.DEAD)], ""),
+    ],
+)
+def test_what_nothing_is_known_of_or_is_kept_anyway_is_no_reason_for_a_rule(group, action):
+    assert by_host(group)[0].action == action
+
+
+def test_the_fault_of_a_wrapper_is_not_the_origins():
+    wrapped = replace(looked("a.example", Found.DEAD)[0], at="https://wrap.example:8443")
+    (report,) = by_host([wrapped])
+    assert (report.host, report.place, report.rule) == ("wrap.example", "https://wrap.example:8443", "")
+    assert rules([wrapped], looked("a.example", Found.FINE)) == ["", ""]
+
+
+def test_a_rule_says_above_which_it_goes_and_is_not_named_where_there_is_one_already():
+    def met(*found, rules):
+        return [replace(one, shown=replace(one.shown, rules=rules)) for one in looked("a.example", *found)]
+
+    rule = '- {hosts: ["a.example"], action: drop}  # above images.rules[2], which it would replace'
+    some = met(Found.DEAD, rules=(("images.rules[10]", "link"),))
+    assert rules(some + met(Found.DEAD, rules=(("images.rules[2]", "mirror"),))) == [rule]
+    assert rules(met(Found.DEAD, Found.FINE, rules=(("images.rules[0]", "mirror"), ("images.rules[1]", "link")))) == [
+        ""
+    ]
