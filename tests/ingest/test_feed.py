@@ -465,6 +465,7 @@ def test_p6_laughter_costs_no_memory():
     assert peak < 64_000_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ["</b>" * 100_000, "</b>" * 99_999], ids=["closed", "unclosed"])
 def test_p7_of_100_000_nested_tags_as_many_are_read_as_there_is_time_for(end):
     started = time.process_time()
@@ -488,6 +489,7 @@ def test_p7_the_newest_500_of_20_000_items_are_read_in_a_second():
     assert len(parse(rss(*items[:600]), max_items=1000).drafts) == 600
 
 
+@pytest.mark.slow
 def test_p7_an_item_of_10_mb_is_read():
     content = "<p>word</p>" * 900_000
     started = time.process_time()

@@ -187,6 +187,7 @@ def differences(data):
 # The same
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(documents())
 def test_a_document_is_read_as_feedparsers_own_handlers_read_it(data):

@@ -182,6 +182,7 @@ def histories(draw):
     return bodies
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(histories())
 def test_reading_what_is_new_gives_the_drafts_of_reading_everything(bodies):

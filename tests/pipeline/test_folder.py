@@ -4,6 +4,8 @@ import os
 import shutil
 from datetime import timedelta
 
+import pytest
+
 
 def test_a_file_is_published_in_its_category_and_every_ancestor(blog):
     blog.post("one.md")
@@ -201,6 +203,7 @@ def test_a_change_of_rules_makes_the_posts_anew(blog):
     assert not (blog.output / "category" / "a" / "b").exists()
 
 
+@pytest.mark.slow
 def test_many_files_are_read_by_several_processes_with_the_same_result(blog, tmp_path):
     for number in range(320):
         blog.post(
@@ -272,6 +275,7 @@ def test_a_file_with_nothing_in_it_is_skipped_by_name(blog):
     assert result.warnings == ["void.md: skipped, it has neither a title nor a text"]
 
 
+@pytest.mark.slow
 def test_many_files_beside_a_web_feed_are_read_without_a_deadlock(blog):
     """Processes are forked before any thread is started: a lock held meanwhile would stay locked in them for ever."""
     blog.write("feed.xml", "<rss version='2.0'><channel><title>t</title></channel></rss>")

@@ -165,6 +165,7 @@ def _umask() -> int:
     return mask
 
 
+@pytest.mark.slow
 def test_one_changed_post_costs_the_same_however_many_are_stored(blog):
     """What is asked of the store for one change does not grow with it: counted in statements, not in seconds."""
     from sqlalchemy import event

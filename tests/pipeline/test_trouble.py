@@ -72,6 +72,7 @@ def test_a_page_is_followed_to_its_feed_again_after_an_outage(planet, web):
     assert planet.state().url.endswith("/feed.xml")
 
 
+@pytest.mark.slow
 def test_a_feed_that_kills_its_process_has_failed_and_no_other(planet, web, monkeypatch):
     real = digesting.parse_feed
 
