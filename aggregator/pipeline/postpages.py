@@ -55,6 +55,9 @@ class PostPages:
         since = state.rendered if state is not None and is_known and not force else -1
         if since == newest:
             return
+        if since < 0 and state is not None:  # whoever is killed before all are there has said nothing of any
+            with self.store.write() as tx:
+                tx.feeds.forget([DIRECTORY])
         with self.store.read() as tx:
             changed = tx.feeds.changed_since(since)
         shown = [post.id for post in changed if post.is_unlinked]

@@ -5,6 +5,7 @@ import os
 import shutil
 import stat
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from builders import a_post, an_entry
@@ -289,6 +290,30 @@ def test_a_post_without_a_link_has_a_page_where_its_feeds_link_to(blog):
     page = pages_of_posts(blog)[path].decode()
     assert "<p>whole text</p>" in page
     assert 'href="../../category/a/b/index.html"' in page
+
+
+def test_r2_pages_that_somebody_removed_are_all_written_even_if_that_is_killed_in_the_middle(blog, monkeypatch):
+    for number in range(5):
+        blog.post(f"{number}.md")
+    blog.run()
+    before = pages_of_posts(blog)
+    shutil.rmtree(blog.output)
+    real, renamed = Path.replace, []
+
+    def killed(self, target):
+        if "posts/" in str(target) and target.suffix == ".html":
+            renamed.append(target)
+            if len(renamed) == 3:
+                raise KeyboardInterrupt
+        return real(self, target)
+
+    blog.post("0.md", "<p>edited</p>")  # otherwise there is nothing to do
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            blog.run()
+    blog.run()
+    assert pages_of_posts(blog).keys() == before.keys()
 
 
 def test_pages_of_posts_follow_the_posts(blog):
