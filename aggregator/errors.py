@@ -72,7 +72,12 @@ class IngestError(AggregatorError):
 
 
 class FetchError(IngestError):
-    """The bytes of a source did not arrive; `url` is shown without its credentials."""
+    """The bytes of a source did not arrive; `url` is shown without its credentials.
+
+    `is_answer` says of a kind of error that the host did answer, whatever it said, or was not asked: it is not silent.
+    """
+
+    is_answer = False
 
     def __init__(self, message: str, *, url: str, source: str = "") -> None:
         super().__init__(message, source=source)
@@ -84,6 +89,8 @@ class HttpStatus(FetchError):
 
     `host` is the one that answered, at the end of the redirects; `retry_after` its header as it was sent (RFC 9110 §10.2.3).
     """
+
+    is_answer = True
 
     def __init__(
         self, message: str, *, url: str, status: int, host: str = "", retry_after: str = "", source: str = ""
@@ -97,6 +104,8 @@ class HttpStatus(FetchError):
 class TooLarge(FetchError):
     """The body is larger than `max_bytes`, counted after decoding."""
 
+    is_answer = True
+
 
 class TimedOut(FetchError):
     """The whole exchange, from connecting to the last byte, took longer than `timeout_s`."""
@@ -105,13 +114,19 @@ class TimedOut(FetchError):
 class Refused(FetchError):
     """We would not ask: the scheme, the redirect or the address is one we do not follow."""
 
+    is_answer = True
+
 
 class NotAnImage(FetchError):
     """What arrived where an image was expected is none that may be shown, whatever its server calls it."""
 
+    is_answer = True
+
 
 class AskedToWait(FetchError):
     """We would not ask yet: the host said how long it wants to be left alone, and `until` has not come."""
+
+    is_answer = True
 
     def __init__(self, message: str, *, url: str, until: datetime, source: str = "") -> None:
         super().__init__(message, url=url, source=source)

@@ -119,3 +119,12 @@ def write(tmp_path: Path) -> Callable[[str, str | bytes], Path]:
         return file
 
     return make
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path, sqlite_store: Path) -> Iterator[Store]:
+    """An empty store of one kind, for what is tested on both elsewhere."""
+    shutil.copyfile(sqlite_store, tmp_path / "store.db")
+    opened = Store(f"sqlite:///{tmp_path / 'store.db'}")
+    yield opened
+    opened.close()

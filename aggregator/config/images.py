@@ -10,8 +10,6 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_va
 
 from aggregator.config.fields import ConfigPath, HttpUrl, Model, Pattern, WrapTemplate, http_url, signed_parts
 
-Action = Literal["link", "wrap", "proxy", "mirror", "drop"]
-
 
 def _listed(value: Any) -> Any:
     return (value,) if isinstance(value, str) else value

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from fnmatch import translate
 from typing import NamedTuple
 
+from aggregator.images.proxies import MAX_DEPTH
 from aggregator.images.templates import Template
-
-MAX_DEPTH = 3  # proxies of our own, one around the other, that are taken off
 
 Way = Callable[[str], str | None]
 _HOST = re.compile(r"https?://(?:[^/?#@]*@)?([^/?#:]+)", re.IGNORECASE)
@@ -61,8 +60,8 @@ class Policy:
 
     `ways` give the URL that an action publishes for an origin, or None where it cannot: `proxy` and `mirror`. `own` take off
     what we ourselves once put in front, or somebody who would like us to think so: `read` makes of what was behind it an
-    origin as any other, or None of what no post may show. `place` is where we publish: what lies there below `media/`
-    and `img/` is ours already, and stays as it is.
+    origin as any other, or None of what no post may show. What begins with one of `ours` is published by ourselves
+    already, and stays as it is.
     """
 
     def __init__(
@@ -72,16 +71,16 @@ class Policy:
         ways: Mapping[str, Way],
         own: Sequence[Way] = (),
         read: Way = lambda url: url,
-        place: str = "",
+        ours: Sequence[str] = (),
     ) -> None:
         self._rules, self._ways, self._read = tuple(rules), ways, read
         self._own = (*own, *(rule.template.unwrap for rule in rules if rule.template is not None))
-        self._ours = (f"{place}media/", f"{place}img/") if place else ()
+        self._ours = tuple(ours)
 
     def publish(self, url: str, *, source: str, feed: str = "") -> Published:
         """What is published for the image at a URL of a post; `feed` is the slug, empty on a post's own page."""
         origin = self._origin(url)
-        if origin is None or origin.startswith(self._ours):
+        if origin is None:
             return Published(url, url)
         for rule in self.matching(origin, source, feed):
             if rule.action == "drop":
@@ -106,9 +105,12 @@ class Policy:
                 (found for way in self._own if (found := way(origin)) is not None and found != origin), None
             )
             if taken_off is None:
-                return url if origin == url else self._read(origin)
+                break
             origin = taken_off
-        return None
+        else:
+            return None
+        read = origin if origin == url else self._read(origin)
+        return None if read is None or read.startswith(self._ours) else read
 
     def matching(self, origin: str, source: str, feed: str) -> Iterator[Rule]:
         """The rules that are for an image, in order."""
@@ -116,6 +118,15 @@ class Policy:
         if found is not None:
             host = found[1].lower().rstrip(".")
             yield from (rule for rule in self._rules if rule.is_for(host, source, feed))
+
+    def met(self, made: Published, source: str, feed: str) -> list[Rule]:
+        """The rules that are for an image, up to the one that published it: those before could not do their job."""
+        found: list[Rule] = []
+        for rule in self.matching(made.origin, source, feed):
+            found.append(rule)
+            if rule.name == made.rule:
+                break
+        return found
 
     def wants_mirror(self, url: str, *, source: str, feeds: Collection[str]) -> bool:
         """Whether a copy of an image would be published in any of these feeds, of which an empty one is the post's own page."""

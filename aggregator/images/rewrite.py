@@ -44,7 +44,8 @@ def rewrite_images(
     """Leaves every image URL below `root` absolute and at its origin, and returns those of the real images in order.
 
     `resolve` makes a URL absolute, or says None where it must not be shown; `unwrap` recovers the origin behind
-    proxies, or says None where that is no picture but a tracker. Text is never touched, and neither is a link, except one around an image that leads to the image.
+    proxies, or says None where that is no picture but a tracker. Text is never touched, and neither is a link, except one
+    around an image that leads to the image.
     Images without any source, and those of one pixel, are removed. Done twice it changes nothing more.
     Without `styles` those in inline styles stay as they are, for a caller who lets none through.
     """

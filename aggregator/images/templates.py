@@ -13,9 +13,8 @@ from collections.abc import Callable, Mapping
 from urllib.parse import quote, unquote
 
 from aggregator.config.fields import SIGNED_PARTS, template_parts
+from aggregator.images.proxies import MAX_CHARS
 from aggregator.images.signing import decoded, encoded
-
-MAX_CHARS = 8192  # no image server takes a longer URL
 
 _ORIGIN = re.compile(r"(https?)://([^/?#@]+)((?:/[^?#]*)?)(?:\?([^#]*))?")
 _WHOLE = {  # parts that hold all of an origin, and what they look like

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache, lru_cache, partial
 from typing import Any, NamedTuple
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from aggregator.config.images import ImageRule, Images
 from aggregator.images.places import image_urls, with_images
@@ -18,9 +18,11 @@ from aggregator.images.rewrite import leads_to_image
 from aggregator.images.signing import DIRECTORY, Signer
 from aggregator.images.templates import Template
 from aggregator.images.trackers import Trackers, signs_out
+from aggregator.ingest.feedurls import host_of
 from aggregator.models import Enclosure, Feed, Media, Mirrored, Post
 from aggregator.normalize.urls import outside, resolve
 from aggregator.pipeline.imagerules import ImageRules
+from aggregator.store.media import DIRECTORY as COPIED
 from aggregator.store.store import Transaction
 
 Mirror = Callable[[str], Mirrored | None]
@@ -51,7 +53,7 @@ def policy_of(said: ImageRules, mirrored: Mirror) -> Policy:
         ways=ways,
         own=[partial(without_prefix, prefix=prefix) for prefix in prefixes],
         read=_reader(said.images),
-        place=said.base_url,
+        ours=[f"{said.base_url}{directory}/" for directory in (DIRECTORY, COPIED)],
     )
 
 
@@ -151,10 +153,8 @@ def ways_of(
     for url in urls:
         found = proxy_table(said.images).unwrap(url)
         made = policy.publish(found.origin, source=source, feed=feed)
-        matching = list(policy.matching(made.origin, source, feed))
-        names = [rule.name for rule in matching]
-        passed = matching[: names.index(made.rule)] if made.rule in names else matching
-        ways.append(Way(url, found.rules, made.origin != found.origin, tuple(passed), made))
+        passed = tuple(rule for rule in policy.met(made, source, feed) if rule.name != made.rule)
+        ways.append(Way(url, found.rules, made.origin != found.origin, passed, made))
     return ways
 
 
@@ -192,11 +192,7 @@ def _proxied(signer: Signer, base_url: str, origin: str) -> str | None:
     """
     bare, mark, fragment = origin.partition("#")
     parts, ours = urlsplit(bare), urlsplit(base_url)
-    is_ours = _host_of(parts) == _host_of(ours) and parts.path.startswith(f"{ours.path}{DIRECTORY}/")
+    is_ours = host_of(bare) == host_of(base_url) and parts.path.startswith(f"{ours.path}{DIRECTORY}/")
     if "@" in parts.netloc or is_ours:
         return None
     return base_url + signer.path(bare) + mark + fragment
-
-
-def _host_of(parts: SplitResult) -> str:
-    return (parts.hostname or "").rstrip(".")

@@ -27,7 +27,7 @@ from aggregator.publish.tree import category_of
 from aggregator.publish.view import View
 from aggregator.publish.words import LANGUAGES, spoken
 from aggregator.store.media import MediaFigures
-from aggregator.store.store import Store
+from aggregator.store.store import Store, Transaction
 
 __all__ = ["LANGUAGES", "Shower", "StatusQuestion", "is_feed_directory", "spoken"]
 
@@ -83,7 +83,7 @@ class Shower:
             return None
         with self.store.read() as tx:
             part = tx.feeds.part(feed.categories, PAGE_POSTS, (number - 1) * PAGE_POSTS)
-            posts = PostImages(image_rules(self.config, tx), tx).published(part.posts, feed)
+            posts = self._shown(tx, part.posts, feed)
         last = max(-(-part.total // PAGE_POSTS), 1)
         if number > last:
             return None
@@ -109,7 +109,7 @@ class Shower:
         except SearchTimedOut:
             return search_page(query, (), site, view, problem=view.words["too_long"]), False
         with self.store.read() as tx:
-            posts = PostImages(image_rules(self.config, tx), tx).published([hit.post for hit in found.hits])
+            posts = self._shown(tx, [hit.post for hit in found.hits])
         results = [Result(post, hit.title, hit.snippet) for post, hit in zip(posts, found.hits, strict=True)]
         return search_page(query, results, site, view, number=found.page, has_more=found.has_more), True
 
@@ -159,8 +159,11 @@ class Shower:
         if post_id is None:
             return None
         with self.store.read() as tx:
-            found = PostImages(image_rules(self.config, tx), tx).published(tx.feeds.posts([post_id]))
+            found = self._shown(tx, tx.feeds.posts([post_id]))
         return next(iter(found), None)
+
+    def _shown(self, tx: Transaction, posts: Sequence[Post], feed: Feed | None = None) -> list[Post]:
+        return PostImages(image_rules(self.config, tx), tx).published(posts, feed)
 
     def _feeds(self) -> list[Feed]:
         return Regenerator(self.config, self.store, lambda: None).feeds()

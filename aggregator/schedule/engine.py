@@ -1,7 +1,8 @@
 """The work of a daemon: web sources are asked as they come due, files are looked at when they change, feeds follow.
 
 Everything here may be called from any thread. Four things happen at most once at a time, each beside the others: a round
-of web sources, a look at files, a minute of fetching images, a regeneration. So a post that is saved is published while a slow host is waited for.
+of web sources, a look at files, a minute of fetching images, a regeneration. So a post that is saved is published while a slow
+host is waited for.
 """
 
 from __future__ import annotations

@@ -12,15 +12,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from aggregator.pipeline.imaging.copies import TYPES, file_named, open_copy
-from aggregator.serve.conditions import (
-    NOT_MODIFIED,
-    OK,
-    PARTIAL,
-    PRECONDITION_FAILED,
-    asked,
-    chosen_range,
-    precondition,
-)
+from aggregator.serve.conditions import NOT_MODIFIED, OK, PARTIAL, UNSATISFIABLE, asked, outcome
 from aggregator.serve.running import Running
 
 _PIECE = 262_144  # bytes sent together: what is in memory of an image, however large it is
@@ -54,19 +46,15 @@ def _answer(request: Request, etag: str, media_type: str, opened: BinaryIO, size
     """The image or a part of it, or that it is the one which the reader has; it closes the file."""
     ask = asked(request.method.encode(), request.headers.raw)
     headers = {**_HEADERS, "etag": etag}
-    status = precondition(ask, etag.encode(), None)
-    if status == PRECONDITION_FAILED:
-        raise HTTPException(status)
-    wanted = chosen_range(ask, size, etag.encode(), None) if status == OK else None
-    if isinstance(wanted, int):
-        raise HTTPException(wanted, headers={"Content-Range": f"bytes */{size}"})
-    if status == NOT_MODIFIED:
+    status, start, end = outcome(ask, size, etag.encode(), None), 0, size
+    if isinstance(status, tuple):
+        (start, end), status = status, PARTIAL
+        headers["content-range"] = f"bytes {start}-{end - 1}/{size}"
+    elif status == NOT_MODIFIED:
         opened.close()
         return Response(None, status, headers)
-    start, end = wanted or (0, size)
-    if wanted is not None:
-        status = PARTIAL
-        headers["content-range"] = f"bytes {start}-{end - 1}/{size}"
+    elif status != OK:
+        raise HTTPException(status, headers={"Content-Range": f"bytes */{size}"} if status == UNSATISFIABLE else None)
     headers["content-length"] = str(end - start)
     if ask.is_head:
         opened.close()

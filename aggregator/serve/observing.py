@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from urllib.parse import unquote, urlsplit
 
 from aggregator.serve.accesslog import AccessLog
 from aggregator.serve.metrics import Metrics
-from aggregator.serve.targets import decoded, within
+from aggregator.serve.targets import decoded, prefix_of, within
 
 _OF_NAMES = {
     "rss.xml": "rss",
@@ -54,7 +53,7 @@ def kind_of(target: bytes, status: int, base_url: str) -> str:
     >>> kind_of(b"/all/rss.xml", 200, site), kind_of(b"/planet/search?q=x", 200, site), kind_of(b"/wp-login.php", 404, site)
     ('rss', 'search', 'other')
     """
-    path = within(decoded(target.partition(b"?")[0]) or "", unquote(urlsplit(base_url).path))
+    path = within(decoded(target.partition(b"?")[0]) or "", prefix_of(base_url))
     folder = path[1:].partition("/")[0]
     if folder in _OF_FOLDERS:
         return folder

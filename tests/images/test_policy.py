@@ -87,7 +87,7 @@ def test_a_dot_at_the_end_of_a_host_hides_it_from_no_rule():
 
 
 def test_our_own_copies_stay_as_they_are():
-    rules = policy(Rule("0", "wrap", template=WESERV), place="https://we.example/")
+    rules = policy(Rule("0", "wrap", template=WESERV), ours=["https://we.example/media/"])
     own = "https://we.example/media/ab/ab.jpg"
     assert rules.publish(own, source="blog") == Published(own, own)
 

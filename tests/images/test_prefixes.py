@@ -24,7 +24,8 @@ def test_the_examples_are_true():
         ("https://c.example/img/sig/aHR0cHM6Ly9lLmV4YW1wbGUvYS5qcGc=#top", "https://c.example/img/", "https://e.example/a.jpg#top"),
         ("https://c.example/about", "https://c.example/", None),
         ("https://c.example/javascript:alert(1)", "https://c.example/", None),
-        ("https://c.example/?https%3A%2F%2Fe.example%2Fa%0Ab.jpg", "https://c.example/?", None),
+        ("https://c.example/?https%3A%2F%2Fe.example%2Fa%0Ab.jpg", "https://c.example/?", "https://e.example/a%0Ab.jpg"),
+        ("https://c.example/?http://192.168.1.1/reboot", "https://c.example/?", None),
         (f"https://other.example/?{ORIGIN}", "https://c.example/?", None),
     ],
 )  # fmt: skip

@@ -149,17 +149,6 @@ def drained(connection: socket.socket) -> bytes:
 
 
 @pytest.fixture
-def sqlite(tmp_path: Path, sqlite_store: Path) -> Iterator[Store]:
-    """A store without posts; what a server asks of it is tested on both kinds elsewhere."""
-    import shutil
-
-    shutil.copyfile(sqlite_store, tmp_path / "store.db")
-    opened = Store(f"sqlite:///{tmp_path / 'store.db'}")
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
 def place(tmp_path: Path, sqlite: Store) -> Place:
     return Place(tmp_path, sqlite)
 

@@ -9,12 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import datetime
-from hashlib import blake2b
 from pathlib import Path
 
 from aggregator.config.models import Config
 from aggregator.errors import FetchError, HttpStatus, NotAnImage, Refused, TooLarge
-from aggregator.images.policy import Policy, Published
 from aggregator.images.signing import DIRECTORY as PROXIED
 from aggregator.ingest.feedurls import host_of, safe_url
 from aggregator.ingest.wire import Resolve
@@ -26,7 +24,6 @@ from aggregator.pipeline.imaging.verdicts import (
     Found,
     Looked,
     Shown,
-    is_answer,
     is_wrappers,
     may_pass,
     of_error,
@@ -58,19 +55,9 @@ def shown_images(config: Config, store: Store, only: Collection[str] = ()) -> li
                     made = policy.publish(url, source=post.source, feed=feed.slug)
                     if made.url is not None and made.url not in found and not made.url.startswith("data:"):
                         origin, where = made.origin, post.link or post.guid
-                        rules = _rules(policy, made, post.source, feed.slug)
+                        rules = tuple((rule.name, rule.action) for rule in policy.met(made, post.source, feed.slug))
                         found[made.url] = Shown(made.url, origin, host_of(origin), made.action, feed.slug, where, rules)
     return list(found.values())
-
-
-def _rules(policy: Policy, made: Published, source: str, feed: str) -> tuple[tuple[str, str], ...]:
-    """The rules that match an image, up to the one that published it: those before it could not do their job yet."""
-    met = []
-    for rule in policy.matching(made.origin, source, feed):
-        met.append((rule.name, rule.action))
-        if rule.name == made.rule:
-            break
-    return tuple(met)
 
 
 def check_images(
@@ -178,7 +165,7 @@ class _Place:
         why = why_placeholder(picture, shown.origin, self._config.images.placeholders)
         if why:
             return Looked(shown, Found.PLACEHOLDER, why, helps=not is_proxied and self._is_there(shown))
-        same = blake2b(picture.body, digest_size=16).hexdigest()
+        same = picture.hash
         if shown.url.startswith("http:") and self._config.site.base_url.startswith("https:"):
             return Looked(shown, Found.INSECURE, "http, and our pages are https", same=same)
         return Looked(shown, Found.FINE, same=same)
@@ -194,8 +181,7 @@ class _Place:
             picture = self._get(shown.origin, as_proxy=True)
         except FetchError:
             return False
-        is_other = blake2b(picture.body, digest_size=16).hexdigest() != but
-        return is_other and not why_placeholder(picture, shown.origin, self._config.images.placeholders)
+        return picture.hash != but and not why_placeholder(picture, shown.origin, self._config.images.placeholders)
 
     def _get(self, url: str, *, as_proxy: bool) -> Picture:
         """What a host answers, of which it is remembered whether it answers, and what it asks of us."""
@@ -204,7 +190,7 @@ class _Place:
         except FetchError as error:
             if isinstance(error, HttpStatus):
                 self._manners.heed(error, self._now)
-            if is_answer(error):
+            if error.is_answer:
                 self._has_answered = True
             else:
                 self._silent += 1

@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from aggregator.images.raster import AVIF, BMP, GIF, HEIC, ICO, JPEG, PNG, WEBP
+from aggregator.images.raster import KINDS
 from aggregator.models import Document
 from aggregator.publish.manifest import is_inside
 from aggregator.publish.writer import Writer
@@ -24,7 +24,7 @@ from aggregator.store.codec import digest
 from aggregator.store.media import DIRECTORY, File, Stray
 
 # What is copied, by suffix: static hosts tell the type by it. SVG is not: only a server of ours serves it in a sandbox.
-TYPES = {kind.suffix: kind.type for kind in (PNG, JPEG, GIF, WEBP, AVIF, HEIC, BMP, ICO)}
+TYPES = {kind.suffix: kind.type for kind in KINDS}
 
 _FOLDER = re.compile(r"[0-9a-f]{2}")
 _NAME = re.compile(rf"([0-9a-f]{{32}})\.({'|'.join(sorted(TYPES))})")

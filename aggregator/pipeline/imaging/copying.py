@@ -12,16 +12,7 @@ from datetime import datetime, timedelta
 from queue import Empty, Queue
 from typing import TYPE_CHECKING, Protocol
 
-from aggregator.errors import (
-    AggregatorError,
-    AskedToWait,
-    FetchError,
-    HttpStatus,
-    NotAnImage,
-    PublishError,
-    Refused,
-    TooLarge,
-)
+from aggregator.errors import AggregatorError, AskedToWait, FetchError, HttpStatus, PublishError
 from aggregator.ingest.gate import Gate
 from aggregator.ingest.lanes import Lanes
 from aggregator.ingest.politeness import DAY_S, WEEK_S, backoff
@@ -201,14 +192,13 @@ class Copying:
         text, now = str(error), self._clock()
         if isinstance(error, AskedToWait):
             return Missed(image.id, image.origin, image.failures, error.until, text)
-        is_answer = isinstance(error, HttpStatus | NotAnImage | TooLarge | Refused)
-        self._silent[image.host] = 0 if is_answer else self._silent[image.host] + 1
+        self._silent[image.host] = 0 if error.is_answer else self._silent[image.host] + 1
         if isinstance(error, HttpStatus):
             self._manners.heed(error, now)
             until = self._manners.wait_of(error.host, now)
             if until is not None:
                 return Missed(image.id, image.origin, image.failures, until, text)
-        if is_answer and not _may_pass(error):
+        if error.is_answer and not _may_pass(error):
             return self._missed(image, WEEK_S if not image.failures else _MONTH_S, text)
         if image.failures >= _GIVEN_UP_AFTER:
             return self._missed(image, _MONTH_S, text)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import NamedTuple, TypeVar
-from urllib.parse import urlsplit
 
 from aggregator.errors import FetchError, HttpStatus, NotAnImage, Refused, TimedOut, TooLarge
+from aggregator.ingest.feedurls import host_of
 from aggregator.ingest.politeness import retry_after_s
 
 T = TypeVar("T")
@@ -63,8 +63,7 @@ class Failures:
         status, text, rest_s = _told(error, now)
         failure = Failure(status, text, now + rest_s)
         host = host_of(url)
-        is_answer = isinstance(error, HttpStatus | NotAnImage | TooLarge | Refused)
-        silent = 0 if is_answer else self._silent.get(host, 0) + 1
+        silent = 0 if error.is_answer else self._silent.get(host, 0) + 1
         _keep(self._silent, host, silent)
         if silent >= _SILENT or (isinstance(error, HttpStatus) and error.retry_after):
             _keep(self._resting, host, failure)
@@ -77,22 +76,13 @@ class Failures:
         self._silent.pop(host_of(url), None)
 
 
-def host_of(url: str) -> str:
-    """The host of a URL in lower case, with its port; empty where it has none."""
-    try:
-        return urlsplit(url).netloc.rpartition("@")[2].lower()
-    except ValueError:
-        return ""
-
-
 def domain_of(url: str) -> str:
     """The domain that somebody registered, as nearly as a host's labels tell: there may be any number of hosts below it.
 
     >>> domain_of("https://h1.img.example.com:8443/a.png"), domain_of("https://a.example.com.cn./"), domain_of("http://[::1]/")
     ('example.com', 'example.com.cn', '::1')
     """
-    host = host_of(url)
-    name = host.partition("]")[0].removeprefix("[") if host.startswith("[") else host.partition(":")[0].rstrip(".")
+    name = host_of(url)
     labels = name.split(".")
     if ":" in name or labels[-1].isdecimal():  # an address
         return name

@@ -7,6 +7,7 @@ import string
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from hashlib import blake2b
 from http import HTTPStatus
 from urllib.parse import quote, urlsplit
 
@@ -15,6 +16,7 @@ from aggregator.errors import FetchError, HttpStatus, NotAnImage
 from aggregator.images.raster import kind_of, size_of
 from aggregator.images.referers import referer_of
 from aggregator.images.vector import SVG, svg_fault
+from aggregator.ingest.feedurls import host_of
 from aggregator.ingest.http import Fetcher, Gate, Terms
 from aggregator.ingest.sniff import describe
 from aggregator.ingest.wire import Resolve
@@ -40,6 +42,11 @@ class Picture:
     suffix: str
     width: int | None = None
     height: int | None = None
+
+    @property
+    def hash(self) -> str:
+        """Names its bytes: BLAKE2b, 128 bits in hexadecimal."""
+        return blake2b(self.body, digest_size=16).hexdigest()
 
 
 class ImageFetcher:
@@ -105,7 +112,7 @@ class ImageFetcher:
 
     def _headers(self, url: str) -> tuple[_Headers, bool]:
         """What a host is asked with beyond what all are, and whether it is known which Referer it wants."""
-        host = _host(url)
+        host = host_of(url)
         row = next((one for one in self._rows if any(fnmatchcase(host, glob.lower()) for glob in one.hosts)), None)
         referer = referer_of(host) if row is None else row.referer
         said = {"Referer": referer or "", "User-Agent": row.user_agent if row else ""}
@@ -133,13 +140,6 @@ def picture_of(body: bytes, url: str = "") -> Picture:
     head = body[:_SHOWN]
     what = describe(head, head.decode("utf-8", "replace"), url).partition(", not a feed")[0]
     raise NotAnImage(f"{what} that is broken" if what.endswith(" image") else f"{what}, not an image", url=url)
-
-
-def _host(url: str) -> str:
-    try:
-        return (urlsplit(url).hostname or "").rstrip(".")
-    except ValueError:
-        return ""
 
 
 def _site(url: str) -> str:

@@ -27,7 +27,7 @@ from aggregator.pipeline.manners import Manners, PoliteGate
 from aggregator.pipeline.membership import OWN_PAGE, feeds_of
 from aggregator.pipeline.results import MirrorResult
 from aggregator.store.codec import digest
-from aggregator.store.media import DIRECTORY, Copy, File, Wanted
+from aggregator.store.media import Copy, File, Wanted
 from aggregator.store.sources import storable
 from aggregator.store.store import Store
 
@@ -262,14 +262,15 @@ def make_mirror(
         signing_key(config, store)
     with store.read() as tx:
         policy = policy_of(image_rules(config, tx), lambda _: None)
-    ours = f"{config.site.base_url}{DIRECTORY}/"
     # Without a rule for some feeds an image is in one what it is in all of them.
     asks_feeds = any(rule.feeds for rule in config.images.rules)
     feeds_of_post = feeds_of(config) if asks_feeds else lambda _: {OWN_PAGE}
 
     def origins(post: Post) -> Iterator[str]:
-        found, feeds = (url for url in images_of(post) if not url.startswith(ours)), feeds_of_post(post)
-        return (policy.origin(url) for url in found if policy.wants_mirror(url, source=post.source, feeds=feeds))
+        feeds = feeds_of_post(post)
+        return (
+            policy.origin(url) for url in images_of(post) if policy.wants_mirror(url, source=post.source, feeds=feeds)
+        )
 
     def fetcher(gate: PoliteGate) -> Fetches:
         from aggregator.pipeline.imaging.fetching import ImageFetcher  # noqa: PLC0415 - for runs that fetch an image

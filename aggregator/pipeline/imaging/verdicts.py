@@ -151,12 +151,7 @@ def may_pass(error: FetchError) -> bool:
     """Whether an error may be another one, or none, when it is asked again."""
     if isinstance(error, HttpStatus):
         return error.status >= Status.INTERNAL_SERVER_ERROR and not error.retry_after
-    return not is_answer(error)
-
-
-def is_answer(error: FetchError) -> bool:
-    """Whether the host did answer, whatever it said, or was not asked."""
-    return isinstance(error, HttpStatus | NotAnImage | TooLarge | Refused | AskedToWait)
+    return not error.is_answer
 
 
 def is_wrappers(error: FetchError) -> bool:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from pictures import picture
-from servers import Server, forged, header, kept, response
+from servers import forged, header, kept, response
 
 from aggregator.config.models import Config
 from aggregator.pipeline.imaging import checking
@@ -18,19 +18,6 @@ from aggregator.pipeline.imaging.verdicts import Found, Shown
 NOW = datetime(2024, 5, 1, tzinfo=UTC)
 PNG = response(picture())
 NAMES = ("a.example", "b.example", "wx1.sinaimg.cn")
-
-
-@pytest.fixture
-def serve():
-    servers = []
-
-    def start(answer):
-        servers.append(Server(answer))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.close()
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import gzip
 
 import pytest
 from pictures import SVG, picture
-from servers import Server, forged, header, kept, redirect, response
+from servers import forged, header, kept, redirect, response
 
 from aggregator.config.models import Config
 from aggregator.errors import HttpStatus, NotAnImage, Refused, TimedOut, TooLarge
@@ -15,19 +15,6 @@ from aggregator.ingest import wire
 from aggregator.pipeline.imaging.fetching import ImageFetcher
 
 PNG = picture()
-
-
-@pytest.fixture
-def serve():
-    servers = []
-
-    def start(answer):
-        servers.append(Server(answer))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.close()
 
 
 @pytest.fixture

@@ -5,14 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from builders import NOON, a_post, an_entry
@@ -109,12 +106,9 @@ class Farm:
 
 
 @pytest.fixture
-def store(tmp_path: Path, sqlite_store: Path) -> Iterator[Store]:
+def store(sqlite: Store) -> Store:
     """Of one kind: what the store does is tested on both beside it, and what an engine does with it, too."""
-    shutil.copyfile(sqlite_store, tmp_path / "store.db")
-    opened = Store(f"sqlite:///{tmp_path / 'store.db'}")
-    yield opened
-    opened.close()
+    return sqlite
 
 
 @pytest.fixture

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from lxml import etree
@@ -21,12 +18,9 @@ BASE = "https://feeds.example.com/"
 
 
 @pytest.fixture
-def store(tmp_path: Path, sqlite_store: Path) -> Iterator[Store]:
+def store(sqlite: Store) -> Store:
     """Of one kind: what the store does is tested on both beside it, and what an engine does with it, too."""
-    shutil.copyfile(sqlite_store, tmp_path / "store.db")
-    opened = Store(f"sqlite:///{tmp_path / 'store.db'}")
-    yield opened
-    opened.close()
+    return sqlite
 
 
 @pytest.fixture
