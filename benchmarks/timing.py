@@ -50,11 +50,17 @@ class Comparison:
 
 
 def measure(command: Sequence[str | Path], folder: Path) -> Sample:
-    """Runs a command in a folder until it ends; exits with what it printed when it fails."""
+    """Runs a command in a folder until it ends; exits with what it printed when it fails.
+
+    Whatever the shell says of byte code, it may be written: nobody's installed command compiles itself at every start.
+    """
     log = folder / "output.log"
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     with log.open("wb") as output:
         begin = time.perf_counter()
-        process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+        process = subprocess.Popen(
+            command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+        )
         _, status, usage = os.wait4(process.pid, 0)  # the usage of this child alone, which getrusage cannot tell
         wall_s = time.perf_counter() - begin
     process.returncode = os.waitstatus_to_exitcode(status)

@@ -17,7 +17,7 @@ LONGEST = 64  # characters of a word: what is longer is found by its beginning
 
 # Han with extensions and compatibility signs, kana, bopomofo, hangul.
 _CJK = "\u2e80-\u2fdf\u3005-\u3007\u3021-\u3029\u3040-\u30ff\u3100-\u312f\u3131-\u318f\u31a0-\u31bf\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
-_RUN = re.compile(rf"([{_CJK}]+)|([^\W_{_CJK}]+)")
+_RUN = rf"([{_CJK}]+)|([^\W_{_CJK}]+)"  # compiled by the first who needs it: that takes longer than importing the rest
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ def cut(text: str) -> str:
     'strasse 停电 电了 了 r d'
     """
     found: list[str] = []
-    for match in _RUN.finditer(folded(text)):
+    for match in re.finditer(_RUN, folded(text)):
         found += _pairs(match[1], closed=True) if match[1] else [match[2][:LONGEST]]
     return " ".join(found)
 
@@ -48,7 +48,7 @@ def terms(query: str) -> tuple[Term, ...]:
     (Term(words=('停电',), is_open=False, run='停电'), Term(words=('com',), is_open=True, run=''))
     """
     text = folded(query[:MAX_QUERY])
-    matches = list(_RUN.finditer(text))[:MAX_TERMS]
+    matches = list(re.finditer(_RUN, text))[:MAX_TERMS]
     found: list[Term] = []
     for match in matches:
         if match[1]:
