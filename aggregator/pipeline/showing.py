@@ -17,6 +17,7 @@ from aggregator.pipeline.private import without_folders
 from aggregator.pipeline.regenerate import ALL, Regenerator, listed_feeds, site_of
 from aggregator.pipeline.searching import search_posts
 from aggregator.pipeline.standing import SICK, Activity, Due, Status, health_of, read_status
+from aggregator.publish.noticepage import notice_page
 from aggregator.publish.pages import Paging, feed_page, site_page
 from aggregator.publish.paths import ROOT_DIRECTORY
 from aggregator.publish.permalinks import post_id_of
@@ -29,7 +30,7 @@ from aggregator.publish.words import LANGUAGES, spoken
 from aggregator.store.media import MediaFigures
 from aggregator.store.store import Store, Transaction
 
-__all__ = ["LANGUAGES", "Shower", "StatusQuestion", "is_feed_directory", "spoken"]
+__all__ = ["LANGUAGES", "Shower", "StatusQuestion", "is_feed_directory", "notice", "spoken"]
 
 PAGE_POSTS = 50  # of a feed on one page
 PAGE_SOURCES = 200  # on one page of the status: 120 KB
@@ -169,13 +170,21 @@ class Shower:
         return Regenerator(self.config, self.store, lambda: None).feeds()
 
     def _view(self, language: str) -> View:
-        config = self.config
-        return View(
-            spoken(language),
-            is_served=True,
-            can_search=config.serve.search,
-            has_status=config.status.enabled and config.status.token is None,
-        )
+        return _view(self.config, language)
+
+
+def notice(config: Config, kind: str, language: str) -> bytes:
+    """The page that says why there is nothing to see: `missing`, or `locked`."""
+    return notice_page(kind, site_of(config), _view(config, language))
+
+
+def _view(config: Config, language: str) -> View:
+    return View(
+        spoken(language),
+        is_served=True,
+        can_search=config.serve.search,
+        has_status=config.status.enabled and config.status.token is None,
+    )
 
 
 def _of_images(figures: MediaFigures) -> dict[str, int]:

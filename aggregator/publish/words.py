@@ -93,6 +93,12 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "private": ("private", "私密"),
     "unpublished": ("not published", "未发布"),
     "feed": ("Feed", "订阅源"),
+    "missing": ("There is nothing here", "这里什么都没有"),
+    "missing_why": ("The address may be mistyped, or what was here is no longer published.", "地址可能有误，或者这里的内容已不再发布。"),
+    "locked": ("Only with a token", "需要令牌"),
+    "locked_why": ("This page is for those who know its token.", "此页面只对知道令牌的人开放。"),
+    "token": ("Token", "令牌"),
+    "show": ("Show", "查看"),
 }  # fmt: skip
 
 # How a refresh went, as the store keeps it (`SourceResult.in_words`), for those who do not read English.

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from aggregator.serve.answer import ALWAYS, Answer, plain, policy
 from aggregator.serve.documents import Documents
 from aggregator.serve.metrics import CONTENT_TYPE, Metrics
+from aggregator.serve.notices import Notices
 from aggregator.serve.observing import Observer
 from aggregator.serve.running import Running
 from aggregator.serve.targets import decoded, prefix_of, within
@@ -37,8 +38,11 @@ def make_app(
         Route("/metrics", _metrics(running, observer.metrics)),
         *routes,
     ]
-    app = Starlette(routes=own, exception_handlers={HTTPException: _refused, Exception: _failed})
-    app.router.default = _Documents(documents)  # not a route, which would take what a route refuses for its method
+    notices = Notices(running)
+    app = Starlette(routes=own, exception_handlers={HTTPException: _refused(notices), Exception: _failed})
+    app.router.default = _Documents(
+        documents, notices
+    )  # not a route, which would take what a route refuses for its method
     app.router.redirect_slashes = False  # it would redirect to whatever Host says
     return _Entrance(app, running, observer, on_error)
 
@@ -59,13 +63,13 @@ def response_of(answer: Answer) -> Response:
 class _Documents:
     """Published documents as an application of their own."""
 
-    def __init__(self, documents: Documents) -> None:
-        self._documents = documents
+    def __init__(self, documents: Documents, notices: Notices) -> None:
+        self._documents, self._notices = documents, notices
 
     async def __call__(self, scope: Scope, _: Receive, send: Send) -> None:
         """Answers whatever no route took."""
         answer = await self._documents.answer(scope["method"].encode(), scope["whole_path"], scope["headers"])
-        await send_answer(answer, scope, send)
+        await send_answer(self._notices.instead_of(answer, scope), scope, send)
 
 
 class _Entrance:
@@ -131,11 +135,14 @@ def _with_always(headers: Any) -> list[tuple[bytes, bytes]]:
     return [*headers, *(header for header in always if header[0] not in given)]
 
 
-def _refused(_: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    given = {name.lower().encode(): value.encode() for name, value in (error.headers or {}).items()}
-    headers = tuple((name, value) for name, value in given.items() if name != b"cache-control")  # no error is kept
-    return response_of(plain(error.status_code, headers))
+def _refused(notices: Notices) -> Callable[[Request, Exception], Response]:
+    def refused(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        given = {name.lower().encode(): value.encode() for name, value in (error.headers or {}).items()}
+        headers = tuple((name, value) for name, value in given.items() if name != b"cache-control")  # no error is kept
+        return response_of(notices.instead_of(plain(error.status_code, headers), request.scope))
+
+    return refused
 
 
 def _failed(_: Request, __: Exception) -> Response:
