@@ -247,7 +247,9 @@ def measure(command: list[str], folder: Path) -> Refresh:
     log = folder / "output.log"
     with log.open("wb") as errors:
         begin = time.perf_counter()
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors)
+        process = subprocess.Popen(
+            command, env=timing.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors
+        )
         peak = 0.0
         while (ended := os.wait4(process.pid, os.WNOHANG))[0] == 0:
             peak = max(peak, sum(_resident_mb(pid) for pid in _family(process.pid)))

@@ -50,16 +50,12 @@ class Comparison:
 
 
 def measure(command: Sequence[str | Path], folder: Path) -> Sample:
-    """Runs a command in a folder until it ends; exits with what it printed when it fails.
-
-    Whatever the shell says of byte code, it may be written: nobody's installed command compiles itself at every start.
-    """
+    """Runs a command in a folder until it ends; exits with what it printed when it fails."""
     log = folder / "output.log"
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     with log.open("wb") as output:
         begin = time.perf_counter()
         process = subprocess.Popen(
-            command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            command, cwd=folder, env=environment(), stdin=subprocess.DEVNULL, stdout=output, stderr=output
         )
         _, status, usage = os.wait4(process.pid, 0)  # the usage of this child alone, which getrusage cannot tell
         wall_s = time.perf_counter() - begin
@@ -68,6 +64,14 @@ def measure(command: Sequence[str | Path], folder: Path) -> Sample:
         text = log.read_text(encoding="utf-8", errors="replace")
         sys.exit(f"{' '.join(map(str, command))}\nended with {process.returncode}:\n{text[-4000:]}")
     return Sample(wall_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+
+
+def environment() -> dict[str, str]:
+    """The environment of what is measured: ours, but that byte code may be written, whatever the shell says.
+
+    Nobody's installed command compiles itself at every start, and its workers at each of theirs.
+    """
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def in_turn(comparison: Comparison, ours: Callable[[], Sample], theirs: Callable[[], Sample]) -> None:
