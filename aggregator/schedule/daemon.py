@@ -145,16 +145,26 @@ class Daemon:
         return self.engine.next_due()
 
     def take_push(self, source: str, body: bytes, content_type: str) -> bool:
-        """Has a document stored that was pushed for a source, and returns at once; whether it will be."""
+        """Has a document stored that was pushed for a source, and returns at once; whether it will be. Raises StoreError."""
         if self.engine.ending.is_set():
             return False
         if not self._room.acquire(blocking=False):
             self._log.warning("a push was refused: too many wait to be stored", source=source)
             return False
+        is_taken = False
+        try:
+            self.engine.expect_push(source)
+            is_taken = self._submit(source, body, content_type)
+        finally:
+            if not is_taken:
+                self._room.release()
+        return is_taken
+
+    def _submit(self, source: str, body: bytes, content_type: str) -> bool:
         try:
             self._pushes.submit(self._store_pushed, source, body, content_type)
         except RuntimeError:  # it has begun to end
-            self._room.release()
+            self.engine.forget_push(source)
             return False
         return True
 
@@ -261,7 +271,7 @@ class Daemon:
             return
         now = self.now()
         self.engine.release()
-        if not self.engine.is_published():
+        if not self.engine.is_published() and "publish" not in self._trouble:  # which is tried again at its own time
             self.engine.wishes.wish(0)
         for helper in self.helpers:
             helper.tick(now)

@@ -32,6 +32,7 @@ from aggregator.schedule.backlog import Backlog
 from aggregator.schedule.debounce import Debounce
 from aggregator.schedule.due import is_looked_at, next_due
 from aggregator.schedule.once import RUN_S, Order, due_sources
+from aggregator.schedule.pushed import Pushed
 from aggregator.schedule.workers import WorkerPool
 from aggregator.store.sources import SourceState
 from aggregator.store.store import Store
@@ -91,6 +92,7 @@ class Engine:
         self._asking, self._looking, self._publishing = threading.Lock(), threading.Lock(), threading.Lock()
         self._mirroring = threading.Lock()
         self._mirror: tuple[object, Mirror] | None = None  # with what it was made of
+        self._pushed = Pushed()
         self._worked_at = monotonic()
         self._killed = 0  # regenerations in a row that the death of a worker ended
         self._is_heard = False  # the store may be published over what is there
@@ -133,7 +135,7 @@ class Engine:
             self._retire()
             config = self._config
             due = due_sources(config, self.store, self.now(), longest_first=True)  # so that nobody starves
-            due = [one for one in due if not is_looked_at(one)]
+            due = [one for one in due if not is_looked_at(one) and not self._pushed.count(one.name)]
             chosen = self._backlog.share(due, len(config.sources))
             self.queue = Queue(len(due), len(chosen))
             for result in self._refresh(config, chosen):
@@ -156,9 +158,38 @@ class Engine:
                 if result.is_news or result.error or result.warnings:
                     self._observer.source(result)
 
+    def expect_push(self, name: str) -> None:
+        """A document was pushed for a source, and `take_push` comes to it later; raises StoreError.
+
+        Its hub sends it only once. So the store says meanwhile that nothing is pushed for the source: whoever is killed asks
+        it at the next start, and not a day later. This process does not ask it as long as it has something to store.
+        """
+        self._pushed.add(name)
+        try:
+            with self.store.write() as tx:
+                tx.sources.expect_pushes([name], None)
+        except StoreError:
+            self._pushed.remove(name)
+            raise
+
+    def forget_push(self, name: str) -> None:
+        """What `expect_push` announced is not going to come."""
+        self._pushed.remove(name)
+
     def take_push(self, name: str, body: bytes, content_type: str) -> None:
         """Stores a document that was pushed for a source, and publishes what is new in it."""
-        result = store_push(self._config, self.store, self.now(), name, body, content_type)
+        try:
+            result = store_push(
+                self._config,
+                self.store,
+                self.now(),
+                name,
+                body,
+                content_type,
+                is_last=lambda: self._pushed.count(name) == 1,
+            )
+        finally:
+            self._pushed.remove(name)
         if result.is_news:
             self.wishes.wish(SAVED_S)
         self._observer.source(result)

@@ -96,6 +96,9 @@ class Protocol(HttpToolsProtocol):
         self._head_bytes = self._body_bytes = 0
         self._begun = 0  # requests, in the data that is being read
         self._asked: Asked | None = None  # what was answered at once last
+        self._current: Any = (
+            None  # the request whose turn it is; `cycle` is the newest, which may have to wait for that
+        )
         self._refusal = 400
         self._host = ""
         self._unread = 0  # bytes, at the last sweep
@@ -114,6 +117,13 @@ class Protocol(HttpToolsProtocol):
             transport.abort()
         elif too_many > 0:
             self._refuse(503)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Lets the application know, whichever request it is answering."""
+        if (cycle := self._answering) is not None:
+            cycle.disconnected = True
+            cycle.message_event.set()
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Reads on; what is too much, or no HTTP, is answered and then ignored."""
@@ -137,8 +147,10 @@ class Protocol(HttpToolsProtocol):
 
     def _stay(self) -> None:
         """Answers a request for another protocol as if it asked for none (RFC 9110 §7.8), and ends: the parser stops here."""
-        cycle = self._answering
-        if cycle is None:
+        cycle: Any = (
+            self.cycle
+        )  # the newest, which may wait for its turn; None before the first, whatever its type says
+        if cycle is None or cycle.response_complete:
             self._refuse(400)
         else:
             cycle.keep_alive = False
@@ -326,5 +338,8 @@ class Protocol(HttpToolsProtocol):
     @property
     def _answering(self) -> Any:
         """The answer that an application is giving, or None."""
-        cycle: Any = self.cycle  # None before the first, whatever its type says
-        return None if cycle is None or cycle.response_complete else cycle
+        return None if self._current is None or self._current.response_complete else self._current
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        self._current = cycle
+        super()._start_asgi_task(cycle, app)

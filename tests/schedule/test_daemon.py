@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,6 +21,8 @@ from aggregator.schedule.engine import Engine
 from aggregator.schedule.reloading import Watched
 from aggregator.schedule.systemd import Notifier
 from aggregator.schedule.workers import WorkerPool
+from aggregator.store.leases import Lease, LeaseState
+from aggregator.store.sources import SourceState
 
 
 class Busy:
@@ -51,7 +54,7 @@ def daemon(planet, busy, monkeypatch):
     monkeypatch.setattr(daemon_module, "_PUSHES", 3)
     planet.sources = [{"name": "web", "type": "feed", "url": "https://site.example/feed"}]
     engine = Engine(planet.config, planet.store, clock=lambda: planet.now, workers=WorkerPool(1), observer=busy)
-    return Daemon(Watched(planet.write("a.yaml", "")), engine, log=Log("json"), notifier=Notifier({}))
+    return Daemon(Watched(planet.write("a.yaml", "sources: []")), engine, log=Log("json"), notifier=Notifier({}))
 
 
 def pushed(daemon, numbers):
@@ -70,6 +73,45 @@ def test_pushes_are_stored_before_a_daemon_ends_as_far_as_there_was_room_for_the
     assert daemon.stop()
     assert stored(planet) == 3
     assert pushed(daemon, [5]) == [False]
+
+
+def test_only_the_last_push_that_waits_has_its_source_polled_seldom_again(daemon, planet, busy):
+    until_then = planet.now + timedelta(days=10)
+    lease = Lease(
+        callback="c",
+        source="web",
+        hub="h",
+        topic="t",
+        secret="s",
+        state=LeaseState.ACTIVE,
+        until=until_then,
+        not_before=until_then,
+    )
+    with planet.store.write() as tx:
+        tx.leases.put([lease])
+        tx.sources.put([SourceState(name="web", url="https://site.example/feed")])
+        tx.sources.expect_pushes(["web"], until_then)
+    assert pushed(daemon, range(3)) == [True] * 3
+    until(lambda: stored(planet) == 1)
+    assert planet.state().push_until is None  # killed now, it would be asked at the next start
+    busy.goes_on.set()
+    until(lambda: stored(planet) == 3)
+    until(lambda: planet.state().push_until == until_then)
+    assert daemon.stop()
+
+
+def test_what_cannot_be_noted_as_pushed_is_not_taken_and_leaves_its_room(daemon, planet, busy, monkeypatch):
+    def fails(_):
+        raise StoreError("the store is locked")
+
+    monkeypatch.setattr(daemon.engine, "expect_push", fails)
+    for _ in range(5):
+        with pytest.raises(StoreError):
+            pushed(daemon, [1])
+    monkeypatch.setattr(daemon.engine, "expect_push", lambda _: None)
+    assert pushed(daemon, [1]) == [True]
+    busy.goes_on.set()
+    assert daemon.stop()
 
 
 def test_a_daemon_ends_in_time_whatever_pushes_wait_for(daemon, planet, monkeypatch):

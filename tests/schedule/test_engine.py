@@ -104,6 +104,20 @@ def test_what_is_due_is_asked_and_published_and_then_left_alone(planet, web, eng
     assert len(web.asked) == 2
 
 
+def test_a_source_is_not_asked_while_something_that_was_pushed_for_it_waits(planet, web, engine):
+    a_source(planet, web, 1, item(1))
+    running = engine()
+    running.expect_push("web1")
+    running.expect_push("web1")
+    running.refresh_due()
+    running.take_push("web1", rss(item(1)), "text/xml")
+    running.refresh_due()
+    assert not web.asked
+    running.forget_push("web1")
+    running.refresh_due()
+    assert len(web.asked) == 1
+
+
 def test_what_is_due_is_known_from_one_look_at_the_store_however_many_were_never_asked(
     planet, web, blog, engine, monkeypatch
 ):

@@ -7,7 +7,7 @@ import socket
 import time
 
 import pytest
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Route
 
 from aggregator.serve.protocol import Limits
@@ -247,6 +247,32 @@ def test_a_slow_head_does_not_take_the_answer_of_the_request_before_it(serve):
     assert b"done" in answer
     assert answer.count(b"HTTP/1.1") == 2
     assert b"HTTP/1.1 408" in answer
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        b"nonsense\r\n\r\n",
+        b"GET /b HTTP/1.1\r\nHost: h\r\n\r\nnonsense\r\n\r\n",
+        b"GET /b HTTP/1.1\r\nHost: h\r\n\r\n" * 50,
+    ],
+)
+def test_an_error_is_not_written_into_the_answer_before_it(serve, rest):
+    async def long(_):
+        async def pieces():
+            for _ in range(80):
+                yield b"A" * 100_000
+                await asyncio.sleep(0.005)
+
+        return StreamingResponse(pieces(), headers={"content-length": "8000000"})
+
+    with serve(routes=[Route("/long", long)]) as site, site.connect() as client:
+        client.sendall(b"GET /long HTTP/1.1\r\nHost: h\r\n\r\n")
+        begin = client.recv(100_000)
+        client.sendall(rest)
+        body = (begin + received(client)).partition(b"\r\n\r\n")[2]
+        assert b"HTTP/1.1" not in body[:8_000_000]
+        assert not [event for event in site.events if event["event"] == "failed"]
 
 
 # -- connections --------------------------------------------------------------------------------------------------------------

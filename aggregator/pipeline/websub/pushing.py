@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
@@ -17,22 +18,29 @@ from aggregator.store.store import Store, Transaction
 
 
 def store_push(
-    config: Config, store: Store, now: datetime, source: str, body: bytes, content_type: str
+    config: Config,
+    store: Store,
+    now: datetime,
+    source: str,
+    body: bytes,
+    content_type: str,
+    *,
+    is_last: Callable[[], bool] = lambda: True,
 ) -> SourceResult:
     """Stores what is new in a document that was pushed, in the calling thread; says how it went, as a refresh does.
 
     A hub may leave out items that it has delivered already, so validators, the body's hash, hints and the items that were
-    seen stay those of the last poll. While its lease lasts, the source is asked seldom; a body that could not be read
-    changes nothing, and is in the result alone.
+    seen stay those of the last poll. While its lease lasts, the source is asked seldom, if this was the last of the pushes
+    that wait for it; a body that could not be read changes nothing, and is in the result alone.
     """
     found = next((one for one in config.sources if one.name == source), None)
     if not isinstance(found, FeedSource | RsshubSource):
         return SourceResult(source, how="pushed", error="no source of that name can be pushed to")
     try:
         try:
-            return _stored(config, store, now, found, body, content_type)
+            return _stored(config, store, now, found, body, content_type, is_last)
         except StoreError:  # it was being asked at the same time, and the same posts came first
-            return _stored(config, store, now, found, body, content_type)
+            return _stored(config, store, now, found, body, content_type, is_last)
     except IngestError as error:
         return SourceResult(source, how="pushed", error=f"what was pushed cannot be read: {error}")
     except AggregatorError as error:
@@ -40,7 +48,13 @@ def store_push(
 
 
 def _stored(
-    config: Config, store: Store, now: datetime, source: FeedSource | RsshubSource, body: bytes, content_type: str
+    config: Config,
+    store: Store,
+    now: datetime,
+    source: FeedSource | RsshubSource,
+    body: bytes,
+    content_type: str,
+    is_last: Callable[[], bool],
 ) -> SourceResult:
     with store.read() as tx:
         state = tx.sources.get(source.name)
@@ -48,7 +62,7 @@ def _stored(
     task = Task(config.site, config.images, config.fetch, source, now, anew=False, answer=answer)
     gathered = digest_answer(store, task)
     with store.write() as tx:
-        return _written(tx, source.name, gathered, now)
+        return _written(tx, source.name, gathered, now, is_last)
 
 
 def _place(source: FeedSource | RsshubSource, state: SourceState) -> str:
@@ -58,7 +72,9 @@ def _place(source: FeedSource | RsshubSource, state: SourceState) -> str:
     return state.topic
 
 
-def _written(tx: Transaction, name: str, gathered: Gathered, now: datetime) -> SourceResult:
+def _written(
+    tx: Transaction, name: str, gathered: Gathered, now: datetime, is_last: Callable[[], bool]
+) -> SourceResult:
     result = SourceResult(name, how="pushed")
     result.add(gathered.changes)
     if gathered.changes.entries:
@@ -67,6 +83,6 @@ def _written(tx: Transaction, name: str, gathered: Gathered, now: datetime) -> S
     if result.is_news:
         tx.sources.put([replace(tx.sources.get(name), changed_at=now)])
     ends = [lease.until for lease in tx.leases.all() if lease.source == name and lease.state in LEASED and lease.until]
-    if ends:
+    if ends and is_last():
         tx.sources.expect_pushes([name], max(ends))
     return result

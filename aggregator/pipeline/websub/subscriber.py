@@ -91,8 +91,6 @@ class Subscriber:
         """What a hub that pushes a document is answered. One that is not signed as it should be is taken and ignored (§7.1.2).
 
         So is one that was taken before: whoever listens on the way could send an old one again, to undo what came later.
-        Until the document is stored, its source is asked as often as if nothing were pushed: whoever is killed in between,
-        or cannot read it, loses nothing of it for a day.
         """
         hashed = digest(body)
         with self._office.desk.store.read() as tx:
@@ -104,11 +102,7 @@ class Subscriber:
         if not is_signed(signature, lease.secret, body):
             self._office.log("a push without a valid signature was ignored", source=lease.source)
             return Taken(_TAKEN)
-        if is_replay:
-            return Taken(_TAKEN, "", hashed)
-        with self._office.desk.store.write() as tx:
-            tx.sources.expect_pushes([lease.source], None)
-        return Taken(_TAKEN, lease.source, hashed)
+        return Taken(_TAKEN, "" if is_replay else lease.source, hashed)
 
     def took(self, callback: str, taken: Taken) -> None:
         """Notes that what was pushed is in good hands: until then a hub that is told otherwise may send it again."""

@@ -160,20 +160,6 @@ def test_a_push_that_is_signed_is_for_its_source_and_a_replay_for_nobody(push, a
     assert (again.answer.status, again.source) == (202, "")
 
 
-def test_until_a_push_is_stored_its_source_is_polled_so_that_being_killed_loses_nothing(desk, push, active):
-    with desk.store.write() as tx:
-        tx.sources.expect_pushes(["web"], active.until)
-    assert push.subscriber.take(active.callback, b"<rss/>", "sha256=00").source == ""
-    assert push_until(desk) == active.until  # whoever does not know the secret changes nothing
-    header = f"sha256={hmac.new(active.secret.encode(), b'<rss/>', 'sha256').hexdigest()}"
-    push.subscriber.took(active.callback, push.subscriber.take(active.callback, b"<rss/>", header))
-    assert push_until(desk) is None
-    with desk.store.write() as tx:
-        tx.sources.expect_pushes(["web"], active.until)  # as storing it does
-    assert push.subscriber.take(active.callback, b"<rss/>", header).source == ""
-    assert push_until(desk) == active.until  # a replay changes nothing either
-
-
 def test_s7_a_push_that_is_not_signed_as_it_should_be_is_ignored(desk, push, active):
     wrong = hmac.new(b"wrong", b"<rss/>", "sha256").hexdigest()
     for header in ("", f"sha256={wrong}", "sha256=", "md5=1"):
