@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from aggregator.images.proxies import absolute, decoded
+import re
+from urllib.parse import unquote
+
+from aggregator.images.signing import decoded
+
+_WEB = re.compile(r"https?://[^/?#]")
+_FOLDED = re.compile(r"(https?):/+(?=[^/])", re.IGNORECASE)  # servers and caches fold `//` in a path into `/`
 
 
 def without_prefix(url: str, prefix: str) -> str | None:
     """The origin behind a prefix: plain, percent-encoded, or the last part of a path in base64 or hexadecimal.
 
-    None where the URL does not begin with the prefix, or leads to no public host behind it.
+    None where the URL does not begin with the prefix, or holds no http(s) URL behind it.
 
     >>> without_prefix("https://cors.example/?http://e.example/a.jpg", "https://cors.example/?")
     'http://e.example/a.jpg'
@@ -18,11 +24,25 @@ def without_prefix(url: str, prefix: str) -> str | None:
     if not url.startswith(prefix):
         return None
     rest = url[len(prefix) :]
-    plain = absolute(decoded(rest, "auto") or "")
-    if plain is not None:
-        return plain
+    folded = _FOLDED.match(rest)
+    if folded is not None:
+        return _origin(f"{folded[1].lower()}://{rest[folded.end() :]}")
+    if rest[:5].lower() in {"http%", "https"}:
+        return _origin(unquote(rest))
     bare, mark, fragment = rest.partition("#")
     last = bare.rpartition("/")[2]
-    found = (absolute(decoded(last, rule) or "") for rule in ("base64", "hex"))
-    origin = next((one for one in found if one is not None), None)
-    return None if origin is None else origin + mark + fragment
+    for text in (decoded(last), _of_hex(last)):
+        if text is not None and (origin := _origin(text)) is not None:
+            return origin + mark + fragment
+    return None
+
+
+def _origin(text: str) -> str | None:
+    return text if _WEB.match(text) and text.isprintable() and " " not in text else None
+
+
+def _of_hex(text: str) -> str | None:
+    try:
+        return bytes.fromhex(text).decode()
+    except ValueError:
+        return None

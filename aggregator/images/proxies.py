@@ -230,18 +230,18 @@ class _Row:
             text = _parameter(query, proxy.parameter, proxy.own)
         else:
             text = query[1:] + fragment
-        held = decoded(text, proxy.decode)
-        if held is None:
+        decoded = _decoded(text, proxy.decode)
+        if decoded is None:
             return None
         if proxy.value:
-            value = self._value.fullmatch(held)
+            value = self._value.fullmatch(decoded)
             if value is None:
                 return None
-            held = "".join(group or "" for group in value.groups())
+            decoded = "".join(group or "" for group in value.groups())
         prefix = proxy.prefix
         if proxy.secure and proxy.secure in query[1:].split("&"):
             prefix = prefix.replace("http:", "https:")
-        return absolute(held, prefix)
+        return _public(decoded, prefix)
 
 
 def _holds_url(rest: str) -> bool:
@@ -267,7 +267,7 @@ def _parameter(query: str, name: str, own: tuple[str, ...]) -> str:
     return text[: end.start()] if end else text
 
 
-def decoded(text: str, rule: str) -> str | None:
+def _decoded(text: str, rule: str) -> str | None:
     """The text after the decoding that a row names; None where it cannot be decoded, or is empty."""
     if rule == "hex":
         try:
@@ -285,7 +285,7 @@ def decoded(text: str, rule: str) -> str | None:
     return text or None
 
 
-def absolute(held: str, prefix: str = "") -> str | None:
+def _public(held: str, prefix: str) -> str | None:
     """The absolute URL that was held, if it leads to a public host; None for everything else."""
     plain = re.fullmatch(_PLAIN, held)
     if plain is not None and plain[1] not in _PRIVATE_NAMES:

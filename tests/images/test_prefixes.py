@@ -24,8 +24,11 @@ def test_the_examples_are_true():
         ("https://c.example/img/sig/aHR0cHM6Ly9lLmV4YW1wbGUvYS5qcGc=#top", "https://c.example/img/", "https://e.example/a.jpg#top"),
         ("https://c.example/about", "https://c.example/", None),
         ("https://c.example/javascript:alert(1)", "https://c.example/", None),
-        ("https://c.example/?https%3A%2F%2Fe.example%2Fa%0Ab.jpg", "https://c.example/?", "https://e.example/a%0Ab.jpg"),
-        ("https://c.example/?http://192.168.1.1/reboot", "https://c.example/?", None),
+        ("https://c.example/?https%3A%2F%2Fe.example%2Fa%0Ab.jpg", "https://c.example/?", None),
+        ("https://c.example/?http://例え.jp/a.jpg", "https://c.example/?", "http://例え.jp/a.jpg"),
+        ("https://c.example/?http://[2606:4700::1111]/a.jpg", "https://c.example/?", "http://[2606:4700::1111]/a.jpg"),
+        # Whether anybody may be sent there is for the policy to say, which would otherwise take the whole for an origin.
+        ("https://c.example/?http://10.0.0.1/a.jpg", "https://c.example/?", "http://10.0.0.1/a.jpg"),
         (f"https://other.example/?{ORIGIN}", "https://c.example/?", None),
     ],
 )  # fmt: skip

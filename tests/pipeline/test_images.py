@@ -73,6 +73,18 @@ def test_a_former_prefix_is_taken_off_without_any_rule(planet):
     assert put(planet, post, former_prefixes=["https://cors.example/?"]).content == f'<img src="{IMAGE}">'
 
 
+def test_what_is_behind_a_former_prefix_meets_the_rules_and_what_nobody_may_see_stays_behind_it(planet):
+    def published(origin, *rules):
+        image = f"https://cors.example/?{origin}"
+        return put(planet, a_post(image=image), *rules, key="k" * 16, former_prefixes=["https://cors.example/?"]).image
+
+    assert published("http://例え.jp/a.jpg", {"hosts": "xn--*", "action": "drop"}) is None
+    proxied = published("http://[2606:4700::1111]/a.jpg", {"action": "proxy"})
+    assert proxied.startswith("https://feeds.example.com/img/")
+    assert put(planet, a_post(image=proxied), {"action": "proxy"}, key="k" * 16).image == proxied
+    assert published("http://10.0.0.1/a.jpg", {"action": "proxy"}) == "https://cors.example/?http://10.0.0.1/a.jpg"
+
+
 def test_our_own_endpoint_is_taken_off_before_the_rules_whoever_signed_it(blog):
     blog.post("one.md", BODY)
     blog.settings["images"] = {"rules": [{"action": "proxy"}]}
