@@ -232,7 +232,9 @@ def daemon(
     config: ConfigOption = Path(DEFAULT_CONFIG),
     *,
     host: Annotated[str | None, typer.Option(help="The address to listen on; by default `serve.host`.")] = None,
-    port: Annotated[int | None, typer.Option(help="The port to listen on; by default `serve.port`.")] = None,
+    port: Annotated[
+        int | None, typer.Option(help="The port to listen on; by default `serve.port`.", min=0, max=65535)
+    ] = None,
     serve: Annotated[bool, typer.Option("--serve/--no-serve", help="Whether to serve feeds and pages.")] = True,
     log_format: LogOption = "text",
 ) -> None:

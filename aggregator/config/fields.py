@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -81,7 +82,7 @@ def _zone(value: str) -> str:
 def _base_url(value: str) -> str:
     if not re.fullmatch(r"https?://[^/?#\s]+(/[^?#\s]*)?", value):
         raise ValueError("must be an absolute http:// or https:// URL without query or fragment")
-    value = _uri(value)
+    value = re.sub(r"^(https?://[^/]+)/+", r"\1/", _uri(value))  # a link to `//status` would lead to another host
     return value if value.endswith("/") else value + "/"
 
 
@@ -109,9 +110,13 @@ def _uri(url: str) -> str:
 
 def http_url(value: str) -> str:
     """The value, if it begins as an http(s) URL, with its scheme in lower case; raises ValueError."""
-    match = re.match(r"(https?://)[^/?#\s]+", value, re.IGNORECASE)
+    value = value.strip()
+    match = re.match(r"(https?://)([^/?#]+)", value, re.IGNORECASE)
     if match is None:
         raise ValueError("must start with http:// or https://")
+    port = re.search(r":([0-9]+)$", match[2])
+    if re.search(r"\s", match[2]) or (port and not 0 < int(port[1][:6]) < 65_536):
+        raise ValueError("names a host or port that cannot be one")
     return match[1].lower() + value[len(match[1]) :]
 
 
@@ -176,6 +181,7 @@ def _path(value: Any, info: ValidationInfo) -> Any:
 def _url_or_path(value: Any, info: ValidationInfo) -> Any:
     if not isinstance(value, str):
         return value
+    value = value.strip()
     # feed:https://… and feed://… are how some pages and readers write a feed's address; the latter means http.
     value = re.sub(r"^feed:(//)?(?=https?://)", "", value, flags=re.IGNORECASE)
     value = re.sub(r"^feed://", "http://", value, flags=re.IGNORECASE)
@@ -199,6 +205,8 @@ def _store(value: Any, info: ValidationInfo) -> Any:
     if separator and scheme in {"postgresql", "postgres", "postgresql+psycopg"}:
         if not _is_of_postgresql(value):
             raise ValueError("is no URL; a password in it needs `/`, `@` and `:` percent-encoded")
+        if importlib.util.find_spec("psycopg") is None:
+            raise ValueError("needs psycopg: pip install -e '.[postgresql]'")
         return f"postgresql+psycopg://{rest}"
     raise ValueError("must be sqlite:///PATH or postgresql://USER@HOST/NAME")
 

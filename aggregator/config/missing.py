@@ -37,10 +37,12 @@ def _not_there(source: Any, document: YamlDocument, key: Key) -> str:
     path = _path(document.place(key)[0].parent, value)
     if path is None:
         return ""  # a fault
+    if kind == "front-matter" and not _is(Path.is_dir, path):
+        return f"there is no folder {path}"
     if kind == "front-matter":
-        return "" if _is(Path.is_dir, path) else f"there is no folder {path}"
+        return "" if os.access(path, os.R_OK | os.X_OK) else f"the folder {path} cannot be read by this user"
     if _is(Path.is_file, path):
-        return ""
+        return "" if os.access(path, os.R_OK) else f"the file {path} cannot be read by this user"
     # What looks like an URL may hold a token, and is not repeated.
     what = "no such file" if re.search(r"[?@]", value) else f"no file {path}"
     return f"there is {what}; does its URL lack the https://?"

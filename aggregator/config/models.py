@@ -178,7 +178,7 @@ class Config(Model):
     output: ConfigPath = Field(
         "../feeds",
         validate_default=True,
-        description="The folder in which feeds are published.",
+        description="The folder in which feeds are published, for one configuration alone: files of others with the names of ours are replaced.",
     )
     sources: tuple[Annotated[Source, Field(discriminator="type")], ...] = Field(
         (), description="Where posts come from. `- include: sources.d/*.yaml` takes in more files."

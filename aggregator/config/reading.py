@@ -109,7 +109,8 @@ def _read(file: Path, environment: Mapping[str, str] | None) -> tuple[Config | N
     """What can be made of a file, and the document with the faults found."""
     document = read_yaml(file, environment)
     if document.data is None and not document.faults:
-        document.data = {}
+        # A disk that was full, or an editor in the middle of saving: taken at its word, it would withdraw every post.
+        document.faults.append(Fault(file, 1, "", "is empty; `aggregator init DIR` writes one to begin with"))
     if document.data is not None and not isinstance(document.data, dict):
         document.faults.append(Fault(file, 1, "", "must be a mapping of keys to values"))
     if not isinstance(document.data, dict):

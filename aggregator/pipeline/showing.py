@@ -102,13 +102,15 @@ class Shower:
         """Whether there is a live post of that name."""
         return self._post(name) is not None
 
-    def search(self, query: str, number: int, language: str) -> tuple[bytes, bool]:
-        """The page of what was found, and whether it is complete: what took too long is not."""
+    def search(self, query: str, number: int, language: str) -> tuple[bytes | None, bool]:
+        """The page of what was found, and whether it is complete: what took too long is not. None: it has no such page."""
         view, site = self._view(language), site_of(self.config)
         try:
             found = search_posts(self.store, query, number)
         except SearchTimedOut:
             return search_page(query, (), site, view, problem=view.words["too_long"]), False
+        if number > 1 and not found.hits:
+            return None, True
         with self.store.read() as tx:
             posts = self._shown(tx, [hit.post for hit in found.hits])
         results = [Result(post, hit.title, hit.snippet) for post, hit in zip(posts, found.hits, strict=True)]
@@ -174,7 +176,7 @@ class Shower:
 
 
 def notice(config: Config, kind: str, language: str) -> bytes:
-    """The page that says why there is nothing to see: `missing`, or `locked`."""
+    """The page that says why there is nothing to see: `missing`, `locked` or `refused`."""
     return notice_page(kind, site_of(config), _view(config, language))
 
 

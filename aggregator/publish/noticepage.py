@@ -9,7 +9,7 @@ from aggregator.publish.view import View, filled
 
 
 def notice_page(kind: str, site: Site, view: View) -> bytes:
-    """What somebody gets to see whose address leads nowhere (`missing`), or who has to know a token (`locked`).
+    """What somebody sees whose address leads nowhere (`missing`), who has to know a token (`locked`), or has a wrong one (`refused`).
 
     One page for all addresses, so its links begin with the path of `base_url`.
     """

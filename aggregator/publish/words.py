@@ -97,6 +97,8 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "missing_why": ("The address may be mistyped, or what was here is no longer published.", "地址可能有误，或者这里的内容已不再发布。"),
     "locked": ("Only with a token", "需要令牌"),
     "locked_why": ("This page is for those who know its token.", "此页面只对知道令牌的人开放。"),
+    "refused": ("That is not the token", "令牌不正确"),
+    "refused_why": ("Look for it in the configuration, at status.token.", "请查看配置中的 status.token。"),
     "token": ("Token", "令牌"),
     "show": ("Show", "查看"),
 }  # fmt: skip

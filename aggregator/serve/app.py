@@ -160,8 +160,8 @@ def _healthz(running: Running) -> Callable[[Request], Awaitable[Response]]:
 def _readyz(running: Running) -> Callable[[Request], Awaitable[Response]]:
     async def readyz(_: Request) -> Response:
         if running.is_ready:
-            return response_of(plain(200, text="Feeds were regenerated."))
-        return response_of(plain(503, text="Feeds were not regenerated yet, or it is ending."))
+            return response_of(plain(200, text="It has started."))
+        return response_of(plain(503, text="It is starting, or ending."))
 
     return readyz
 
@@ -169,7 +169,7 @@ def _readyz(running: Running) -> Callable[[Request], Awaitable[Response]]:
 def _metrics(running: Running, metrics: Metrics | None) -> Callable[[Request], Response]:
     def scrape(_: Request) -> Response:
         if metrics is None or not running.config.serve.metrics:
-            return response_of(plain(404))
+            raise HTTPException(404)
         return Response(metrics.render(), headers={"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"})
 
     return scrape

@@ -99,7 +99,7 @@ class Documents:
             return plain(404)
         if method not in {b"GET", b"HEAD"}:
             return replies.options() if method == b"OPTIONS" else plain(405, ((b"allow", replies.METHODS),))
-        if found.directory:
+        if found.directory is not None:
             return replies.moved(found.directory, view)
         version = await self.shelf.read(found.path)
         if version is not None:

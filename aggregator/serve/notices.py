@@ -11,6 +11,7 @@ from aggregator.serve.negotiate import language_for, names
 from aggregator.serve.running import Running
 
 _PAGES = {401: "locked", 404: "missing"}
+_LONGEST = 1000  # bytes of a header that are looked at, and kept for those who send the same
 _ABOUT_BODY = frozenset({b"content-type", b"content-length"})
 
 
@@ -24,9 +25,12 @@ class Notices:
     def instead_of(self, answer: Answer, scope: Scope) -> Answer:
         """The same refusal as a page where the client names HTML among what it accepts, as browsers do when people look."""
         kind = _PAGES.get(answer.status)
-        headers: dict[bytes, bytes] = dict(scope["headers"])
-        if kind is None or not names(headers.get(b"accept"), "text/html"):
+        accept = b",".join(value for name, value in scope["headers"] if name == b"accept")
+        if kind is None or not names(accept[:_LONGEST], "text/html"):
             return answer
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        if kind == "locked" and b"token=" in scope["query_string"]:
+            kind = "refused"
         config = self._running.config
         wanted = headers.get(b"accept-language", b"").decode("latin-1")
         language = language_for(wanted, LANGUAGES, spoken(config.site.language))

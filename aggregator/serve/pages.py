@@ -21,15 +21,17 @@ from starlette.routing import Match, Route
 from starlette.types import Scope
 
 from aggregator.config.models import Config
+from aggregator.pipeline.published import url_path
 from aggregator.pipeline.showing import LANGUAGES, Shower, StatusQuestion, is_feed_directory, spoken
 from aggregator.pipeline.standing import Activity, read_activity
+from aggregator.serve.answer import plain
 from aggregator.serve.app import response_of
 from aggregator.serve.conditions import NOT_MODIFIED, PRECONDITION_FAILED, asked, precondition
 from aggregator.serve.negotiate import acceptable, language_for
 from aggregator.serve.pagecache import Page, PageCache
 from aggregator.serve.replies import moved
 from aggregator.serve.running import Running
-from aggregator.serve.targets import view_of
+from aggregator.serve.targets import prefix_of, view_of
 
 _HTML = "text/html; charset=utf-8"
 _FRESH_S = 60  # that a page may be shown without asking again
@@ -46,6 +48,8 @@ def routes(running: Running, *, figures: Callable[[], Mapping[str, int]] = dict)
         Route("/search", pages.search, methods=["GET"]),
         Route("/status", pages.status, methods=["GET"]),
         Route("/status.json", pages.status_json, methods=["GET"]),
+        Route("/search/", pages.without_slash, methods=["GET"]),
+        Route("/status/", pages.without_slash, methods=["GET"]),
         Route("/posts/{name}/", pages.post, methods=["GET"]),
         Route("/posts/{name}/index.html", pages.post, methods=["GET"]),  # to which pages link that are files
         Route("/posts/{name}", pages.post_folder, methods=["GET"]),
@@ -100,6 +104,13 @@ class _Pages:
             raise HTTPException(404)
         return response_of(moved(f"posts/{name}/", view_of(config, ())))
 
+    def without_slash(self, request: Request) -> Response:
+        """The way to a page that is no folder, for whoever ended its address with a slash."""
+        place = url_path(prefix_of(self._running.config.site.base_url) + request.scope["path"].strip("/"))
+        query = request.scope["query_string"]
+        location = place.encode() + (b"?" + query if query else b"")
+        return response_of(plain(301, ((b"location", location),), "It is no folder."))
+
     def search(self, request: Request) -> Response:
         """What was found; not kept, because the index follows the posts later."""
         config = self._running.config
@@ -108,6 +119,8 @@ class _Pages:
         query = request.query_params.get("q", "")[:_MAX_QUERY].strip()
         language = _language(request, config)
         body, is_complete = Shower(config, self._running.store).search(query, _page_number(request), language)
+        if body is None:
+            raise HTTPException(404)
         if not is_complete:
             return Response(body, 503, _headers(language), media_type=_HTML)
         return _answer(request, Page(body), language)

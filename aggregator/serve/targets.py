@@ -79,7 +79,7 @@ class Found:
     """A document's path below the output, or where it lies instead: the directory that was named without its slash."""
 
     path: str = ""
-    directory: str = ""
+    directory: str | None = None
 
 
 def find(path: str, view: View, listed: Collection[str]) -> Found | None:
@@ -95,7 +95,7 @@ def find(path: str, view: View, listed: Collection[str]) -> Found | None:
             return Found(path=document)
         if name and f"{name}/{PAGE}" in listed:
             return Found(directory=f"{name}/")
-    return None
+    return Found(directory="") if path == view.prefix[:-1] else None  # the path of `base_url` without its slash
 
 
 def _is_known(name: str, private: Collection[str]) -> bool:

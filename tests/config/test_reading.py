@@ -35,8 +35,13 @@ def test_a_section_that_is_commented_out_is_as_if_it_were_not_there(write):
     assert read_config(write("a.yaml", "sources:\n#  - x\nfeeds:\n")).sources == ()
 
 
-def test_an_empty_file_is_all_defaults(write):
-    config = read_config(write("etc/a.yaml", ""))
+@pytest.mark.parametrize("text", ["", "\n", "# site:\n#   title: x\n", "---\n"])
+def test_a_file_without_anything_is_refused_because_it_would_withdraw_every_post(write, text):
+    assert faults_of(write("a.yaml", text)) == ["a.yaml:1: is empty; `aggregator init DIR` writes one to begin with"]
+
+
+def test_a_file_that_says_nothing_of_anything_is_all_defaults(write):
+    config = read_config(write("etc/a.yaml", "sources:\n"))
     assert config.sources == ()
     assert config.output.name == "feeds"
     assert config.by_category.enabled
@@ -402,6 +407,12 @@ def test_f16_no_secret_is_in_a_fault_of_a_source(write, entry):
             PAGE + "link: is no CSS",
         ),
         ("sources: [{name: x, type: page, url: 'http://x/', item: ''}]", PAGE + "item: must not be empty"),
+        (
+            "sources: [{name: x, type: feed, url: 'http://exa mple/feed'}]",
+            PAGE + "url: names a host or port that cannot",
+        ),
+        ("sources: [{name: x, type: feed, url: 'http://x.example:99999/'}]", PAGE + "url: names a host or port that"),
+        ("sources: [{name: x, type: feed, url: 'http://x.example:0/'}]", PAGE + "url: names a host or port that"),
         ("sources: [{name: x, type: page, url: 'x.html', item: 'a'}]", PAGE + "url: must start with http://"),
         (
             "sources: [{name: x, type: json, url: 'http://x/', item: 'a b'}]",
@@ -526,3 +537,27 @@ def test_a_postgresql_may_be_anywhere(place):
 @pytest.mark.parametrize("every", ["0 0 29 2 *", "0 0 31 * *", "0 0 29 2 mon", "0 0 last * *"])
 def test_a_cron_expression_may_come_seldom(every):
     assert FeedSource(name="x", type="feed", url="https://x/", every=every).every == every
+
+
+def test_what_this_user_cannot_read_is_as_good_as_missing(write, tmp_path, monkeypatch):
+    (tmp_path / "posts").mkdir()
+    write("b.xml", "<rss/>")
+    file = write("a.yaml", f"sources:{POSTS}  - {{name: local, type: feed, url: b.xml}}\n")
+    assert find_faults(file)[2] == []
+    monkeypatch.setattr("os.access", lambda path, _: Path(path).suffix == ".yaml")
+    assert [str(fault).replace(f"{tmp_path}/", "") for fault in find_faults(file)[2]] == [
+        "a.yaml:4: sources[0].path: the folder posts cannot be read by this user",
+        "a.yaml:5: sources[1].url: the file b.xml cannot be read by this user",
+    ]
+
+
+def test_spaces_around_a_url_are_not_part_of_it(write):
+    text = "sources: [{name: x, type: feed, url: ' http://x.example:80/a b '}]"
+    assert read_config(write("a.yaml", text)).sources[0].url == "http://x.example:80/a b"
+
+
+def test_a_store_on_postgresql_needs_its_driver(write, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    assert faults_of(write("a.yaml", "store: postgresql://x@localhost/y")) == [
+        "a.yaml:1: store: needs psycopg: pip install -e '.[postgresql]'"
+    ]

@@ -125,6 +125,7 @@ def test_metrics_tell_how_many_sources_are_well(site):
 def test_metrics_can_be_switched_off(site):
     site.place.configure(serve={"metrics": False})
     assert site.get("/metrics").status == 404
+    assert site.get("/metrics", Accept="text/html").headers["content-type"].startswith("text/html")
 
 
 async def fails(_):

@@ -204,6 +204,7 @@ def test_below_a_path_of_base_url_documents_are_served_with_it_and_without(site,
         assert site.get("/planet/planet/rss.xml").body == b"<rss>planet</rss>"
         assert site.get("/planet/rss.xml").body == b"<rss>planet</rss>"
     assert site.get("/docker").headers["location"] == "/planet/docker/"
+    assert (site.get("/planet").status, site.get("/planet").headers["location"]) == (301, "/planet/")
     assert "https://example.com/planet/all/rss.xml" in site.get("/all/rss.xml").headers["link"]
 
 

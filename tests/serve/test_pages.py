@@ -336,6 +336,7 @@ def test_posts_are_found_and_their_words_marked(daemon, ask):
     assert len(ask("/search?q=x").tree.xpath("//article")) == 20
     assert ask("/search?q=x").hrefs("//nav[@class='pager']//a/@href") == ["search?q=x&page=2"]
     assert len(ask("/search?q=x&page=2").tree.xpath("//article")) == 5
+    assert [ask(f"/search?q=x&page={page}").status for page in (3, 99)] == [404, 404]
     assert "没有文章" in ask("/search?q=zzz").body.decode()
     assert ask("/search").status == 200
 
@@ -348,6 +349,12 @@ def test_s5_hostile_queries_find_nothing_and_break_nothing(daemon, ask, query):
     page = ask(f"/search?q={query}")
     assert page.status == 200
     assert b"<script" not in page.body
+
+
+def test_a_slash_too_many_leads_to_the_page_all_the_same(daemon, ask, make_config):
+    assert [ask("/status/").status, ask("/status/").headers["location"]] == [301, "/status"]
+    daemon.config = make_config(site={"base_url": "https://example.com/planet/"})
+    assert ask("/search/?q=a%20b").headers["location"] == "/planet/search?q=a%20b"
 
 
 def test_search_can_be_switched_off(daemon, ask, make_config):
