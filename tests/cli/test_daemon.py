@@ -161,6 +161,7 @@ def test_r5_the_clock_of_a_daemon_is_not_stopped_by_a_moment_that_is_set_for_run
     assert present().year > 2020
 
 
+@pytest.mark.slow
 def test_r4_a_lost_store_empties_no_feed_before_its_sources_have_spoken(daemon):
     daemon.ensure_ended()
     for file in daemon.folder.glob("store.db*"):
@@ -172,6 +173,7 @@ def test_r4_a_lost_store_empties_no_feed_before_its_sources_have_spoken(daemon):
     assert again.end() < 5
 
 
+@pytest.mark.slow
 def test_a_log_that_nobody_reads_any_more_costs_nothing_but_the_log(daemon):
     daemon.ensure_ended()
     command = [sys.executable, "-m", "aggregator", "daemon", "-c", str(daemon.config), "--log-format", "json"]
@@ -187,6 +189,7 @@ def test_a_log_that_nobody_reads_any_more_costs_nothing_but_the_log(daemon):
         assert running.wait(10) == 0
 
 
+@pytest.mark.slow
 def test_r2_a_killed_daemon_leaves_nothing_that_holds_the_lock(daemon):
     daemon.ensure_ended()
     again = Process(daemon.folder, "--no-serve")

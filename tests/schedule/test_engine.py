@@ -133,7 +133,8 @@ def test_what_is_due_is_known_from_one_look_at_the_store_however_many_were_never
     assert set(due.values()) == {None}
 
 
-def test_a_change_wishes_for_a_regeneration_and_its_absence_for_none(planet, web, engine):
+def test_a_change_wishes_for_a_regeneration_and_its_absence_for_none(planet, web, engine, monkeypatch):
+    monkeypatch.setattr("aggregator.schedule.engine.CHANGED_S", 0.01)
     a_source(planet, web, 1, item(1))
     running = engine()
     running.refresh_due()
