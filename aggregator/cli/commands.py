@@ -361,9 +361,16 @@ def image(
 ) -> None:
     """Show the way of an image URL: what it unwraps to, what it is published as, and by which rules."""
     from aggregator.cli.imageway import as_data, image_ways, in_words  # noqa: PLC0415
+    from aggregator.config.reading import read_config  # noqa: PLC0415
+    from aggregator.config.sources import OpmlSource  # noqa: PLC0415
 
     is_default = str(config) == DEFAULT_CONFIG and not config.exists()
-    found = image_ways(None if is_default else config, urls, source=source, feed=feed)
+    read = None if is_default else read_config(config)
+    if read is not None:
+        if source and not any(isinstance(one, OpmlSource) for one in read.sources):  # what lists hold is in the store
+            _named_sources(read, [source])
+        _check_feeds(read, [feed] if feed else [])
+    found = image_ways(read, urls, source=source, feed=feed)
     typer.echo(_json([as_data(way) for way in found]) if as_json else "\n".join(map(in_words, found)))
 
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from aggregator.config.images import Images
 from aggregator.config.models import Config
-from aggregator.config.reading import read_config
 from aggregator.pipeline.imagerules import ImageRules, image_rules, is_proxied, signing_key
 from aggregator.pipeline.images import Way, ways_of
 from aggregator.store.store import Store
@@ -20,11 +18,10 @@ _WHY = {  # a rule that matches does not do its job
 }
 
 
-def image_ways(file: Path | None, urls: Sequence[str], *, source: str, feed: str) -> list[Way]:
-    """The way of each URL by the configuration in a file; without one, by the defaults, which need no store."""
-    if file is None:
+def image_ways(config: Config | None, urls: Sequence[str], *, source: str, feed: str) -> list[Way]:
+    """The way of each URL by a configuration; without one, by the defaults, which need no store."""
+    if config is None:
         return ways_of(ImageRules(Images.model_validate({}), ""), None, urls, source=source, feed=feed)
-    config = read_config(file)
     if not config.images.rules:
         return ways_of(ImageRules(config.images, config.site.base_url), None, urls, source=source, feed=feed)
     return _with_store(config, urls, source=source, feed=feed)

@@ -44,7 +44,9 @@ def print_status(status: Status) -> None:
             ", ".join(f"{row[state]} {state}" for state in ("held", "hidden", "withdrawn") if row[state]),
             _short(row.get("checked")),
             "now" if row["is_due"] else _short(row["next_due"]),
-            "; ".join(filter(None, (row["error"], row.get("note"), row.get("waits_for")))),
+            "; ".join(
+                one for one in (row["error"], row.get("note"), row.get("waits_for")) if one and one != row["result"]
+            ),
         )
         for row in status.sources
     ]

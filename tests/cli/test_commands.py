@@ -179,6 +179,21 @@ def test_status_tells_how_sources_and_feeds_stand(aggregator, config):
     assert "blog\t1 new\t1\t" in aggregator("status", "-c", config).out
 
 
+def test_status_says_once_that_a_source_failed(aggregator, config):
+    config.write_text(CONFIG.replace("path: posts", "path: nowhere"))
+    aggregator("run", "-c", config)
+    [line] = [line for line in aggregator("status", "-c", config).out.splitlines() if line.startswith("blog\t")]
+    assert line.count("failed") == 1
+    assert "there is no folder" in line
+
+
+@pytest.mark.parametrize(("option", "wrong", "right"), [("--source", "blgo", "blog"), ("--feed", "al", "all")])
+def test_an_image_is_shown_only_as_if_in_a_source_or_feed_that_there_is(aggregator, config, option, wrong, right):
+    said = aggregator("image", "-c", config, option, wrong, "https://o.example.com/a.png")
+    assert (said.code, f"did you mean {right}?" in said.err) == (2, True)
+    assert aggregator("image", "-c", config, option, right, "https://o.example.com/a.png").code == 0
+
+
 def test_status_names_sources_that_left_the_configuration(aggregator, config):
     aggregator("run", "-c", config)
     config.write_text(CONFIG.replace("name: blog", "name: other"))
