@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 from aggregator.cli import main
+from aggregator.cli.status import print_status
+from aggregator.pipeline.standing import Status
 from aggregator.store.lock import run_lock
 
 CONFIG = """
@@ -179,12 +181,15 @@ def test_status_tells_how_sources_and_feeds_stand(aggregator, config):
     assert "blog\t1 new\t1\t" in aggregator("status", "-c", config).out
 
 
-def test_status_says_once_that_a_source_failed(aggregator, config):
-    config.write_text(CONFIG.replace("path: posts", "path: nowhere"))
-    aggregator("run", "-c", config)
-    [line] = [line for line in aggregator("status", "-c", config).out.splitlines() if line.startswith("blog\t")]
-    assert line.count("failed") == 1
-    assert "there is no folder" in line
+@pytest.mark.parametrize(
+    ("waits_for", "said"),
+    [("failed", "answered 500"), ("failed 2 times in a row", "answered 500; failed 2 times in a row")],
+)
+def test_status_says_once_that_a_source_failed(capsys, waits_for, said):
+    row = {"name": "web", "result": "failed", "posts": 0, "held": 0, "hidden": 0, "withdrawn": 0, "is_due": True}
+    print_status(Status([{**row, "error": "answered 500", "note": None, "waits_for": waits_for}], [], {}))
+    [line] = [line for line in capsys.readouterr().out.splitlines() if line.startswith("web")]
+    assert line.split("\t")[-1] == said
 
 
 @pytest.mark.parametrize(("option", "wrong", "right"), [("--source", "blgo", "blog"), ("--feed", "al", "all")])
